@@ -1,0 +1,7 @@
+"""`python -m tokbench`."""
+
+import sys
+
+from tokbench.cli import main
+
+sys.exit(main())

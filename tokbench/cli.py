@@ -1,0 +1,161 @@
+"""The command line: parsers only. A command's module is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
+
+FORMATS = ("table", "json", "csv", "md")
+
+_EXAMPLES = """examples:
+  tokbench eval mistral:v3                       a packaged vocabulary on data that is there at once
+  tokbench eval path/to/tokenizer.json --data my.txt
+  tokbench compare mistral:v3 mistral:tekken     what differs, with intervals
+  tokbench list tasks; tokbench show premium     what can be measured, and what it means
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one clear line (and a near match) for a wrong argument."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message:
+            given = message.partition("invalid choice: '")[2].partition("'")[0]
+            known = message.partition("(choose from ")[2].rstrip(")").replace("'", "").split(", ")
+            message = f"'{given}' is not one of {', '.join(known)}{near(given, known)}"
+        elif message.startswith("unrecognized arguments:"):
+            given = message.partition(": ")[2].split()[0]
+            options = [option for action in self._actions for option in action.option_strings]
+            message = f"no option or argument '{given}'{near(given, options)}"
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(USER)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tokbench",
+        description="Measure tokenizers with the metrics their fields trust.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=summary, description=summary)
+
+    run = command("eval", "measure tokenizers and write their records")
+    run.add_argument("spec", nargs="+", metavar="SPEC", help="family:reference or a path")
+    _questions(run)
+    _format(run)
+    run.add_argument("--full", action="store_true", help="show the scores of every group")
+    run.add_argument("--again", action="store_true", help="measure anew what has a record")
+
+    compare = command("compare", "differences between tokenizers, with paired intervals")
+    compare.add_argument("subject", nargs="+", metavar="A", help="specs, record files or leaderboard rows (TASK/NAME)")
+    _questions(compare)
+    _format(compare)
+    compare.add_argument("--full", action="store_true", help="show the scores of every group")
+
+    submit = command("submit", "check records and file them in a leaderboard")
+    submit.add_argument("record", nargs="+", metavar="RECORD", help="record.json or its run folder")
+    submit.add_argument("--to", default="leaderboards", metavar="DIR", help="default: leaderboards")
+
+    board = command("leaderboard", "the table of filed records")
+    board.add_argument("task", nargs="?", metavar="TASK")
+    board.add_argument("--from", dest="folder", default=None, metavar="DIR", help="default: leaderboards here, else the shipped one")
+    board.add_argument("--scores", metavar="NAME,…", help="columns; default: the task's headline scores")
+    _format(board)
+
+    listing = command("list", "what there is")
+    listing.add_argument("kind", nargs="?", choices=("tokenizers", "tasks", "datasets", "metrics", "suites"))
+    listing.add_argument("--format", choices=("table", "json"), default="table")
+
+    show = command("show", "everything about a tokenizer family, task, dataset, metric or suite")
+    show.add_argument("name", metavar="NAME")
+
+    check = command("check", "does an adapter keep its promises?")
+    check.add_argument("spec", nargs="+", metavar="SPEC")
+    check.add_argument("--format", choices=("table", "json"), default="table")
+
+    data = command("data", "fetch, verify or list datasets")
+    data.add_argument("action", choices=("fetch", "verify", "list"))
+    data.add_argument("name", nargs="?", metavar="NAME")
+    data.add_argument("--split", metavar="SPLIT")
+    return parser
+
+
+def _questions(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--suite", metavar="NAME", help="a named list of tasks; default by modality")
+    which.add_argument("--task", action="append", metavar="NAME", help="a task, or a task file; may repeat")
+    parser.add_argument("--data", metavar="NAME_OR_PATH", help="a dataset, file or folder instead of the task's own")
+    parser.add_argument("--split", metavar="SPLIT")
+    parser.add_argument("--reference", metavar="CODE", help="reference language, such as eng_Latn")
+    parser.add_argument("--out", default="runs", metavar="DIR", help="run folders; default: runs")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="first N samples of each group: a trial, never submitted")
+    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default 1")
+
+
+def _format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="table")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (see `tokbench.errors`)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(given)
+    except UserError as error:
+        print(f"tokbench: {error}", file=sys.stderr)
+        return USER
+    except KeyboardInterrupt:
+        print("tokbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (| head); nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else USER
+    except Exception as error:
+        if os.environ.get("TOKBENCH_DEBUG"):
+            raise
+        import traceback
+
+        traceback.print_exc()
+        print(f"tokbench: this is a bug of tokbench: {type(error).__name__}: {error}", file=sys.stderr)
+        return BUG
+
+
+def _dispatch(given: list[str]) -> int:
+    parser = _parser()
+    options = parser.parse_args(given)
+    if options.version:
+        from tokbench.record import own_version
+
+        print(f"tokbench {own_version()}")
+        return 0
+    if options.command is None:
+        parser.print_help()
+        return 0
+    from importlib import import_module
+
+    module = {"list": "listing", "show": "listing", "eval": "evaluate"}.get(options.command, options.command)
+    function = getattr(import_module(f"tokbench.commands.{module}"), options.command.replace("eval", "evaluate"))
+    return int(function(options, given) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""`tokbench eval`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tokbench import tables
+from tokbench.dataset import open_dataset
+from tokbench.errors import FAILURES, FINE, UserError, near
+from tokbench.record import Record, plain
+from tokbench.runner import Job, Progress, evaluate as run_job, slug
+from tokbench.specs import load_tokenizer
+from tokbench.task import Task, load_suites, load_task, with_reference
+from tokbench.types import Score
+
+DEFAULT_SUITE = {"text": "text"}
+
+
+def evaluate(options: argparse.Namespace, given: list[str]) -> int:
+    """Measure every spec on every task; print tables or JSON; return the exit code."""
+    results = measure_all(options.spec, options, given)
+    records = [record for record, _ in results]
+    if options.format == "json":
+        print(json.dumps({"records": [plain(record) for record in records]}, ensure_ascii=False))
+    else:
+        show(results, options.format, options.full)
+    return FAILURES if any(record.failures for record in records) else FINE
+
+
+def measure_all(
+    specs: list[str], options: argparse.Namespace, given: list[str]
+) -> list[tuple[Record, Path]]:
+    """Records of all specs on the chosen tasks, with their paths."""
+    results = []
+    for spec in specs:
+        tokenizer = load_tokenizer(spec)
+        for task in chosen_tasks(options, tokenizer.spec.modality):
+            job = Job(
+                spec, task, options.data or task.dataset,
+                options.split or (None if options.data else task.split), options.limit, given,
+            )  # fmt: skip
+            with _progress(f"{tokenizer.name} · {task.name}") as progress:
+                if getattr(options, "again", False):
+                    _forget(job, Path(options.out), tokenizer)
+                record, path, _ = run_job(job, Path(options.out), options.workers, progress, tokenizer)
+            results.append((record, path))
+    return results
+
+
+def _forget(job: Job, out: Path, tokenizer: object) -> None:
+    from tokbench.runner import Bench
+
+    bench = Bench(job, tokenizer)  # type: ignore[arg-type]
+    folder = out / f"{slug(bench.tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}"
+    (folder / "record.json").unlink(missing_ok=True)
+
+
+def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
+    """The tasks asked for: by name, by suite, or the default for the modality and data."""
+    if options.task:
+        names = options.task
+    elif options.suite:
+        suites = load_suites()
+        if options.suite not in suites:
+            raise UserError(
+                f"no suite named '{options.suite}'{near(options.suite, suites)} (see: tokbench list suites)"
+            )
+        names = suites[options.suite]
+    elif options.data:
+        parallel = open_dataset(options.data, options.split).parallel
+        names = ["text-parallel" if parallel else "text"]
+    else:
+        names = load_suites()[DEFAULT_SUITE[modality]]
+    tasks = [load_task(name) for name in names]
+    for task in tasks:
+        task.made  # noqa: B018  wrong metric names show before anything is measured
+    reference = options.reference
+    if reference is None and options.data:
+        # A set without English is held against its own first language.
+        groups = open_dataset(options.data, options.split).groups
+        reference = None if "eng_Latn" in groups or not groups else groups[0]
+    return [with_reference(task, reference) for task in tasks] if reference else tasks
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Progress | None]:
+    """A bar on a terminal, nothing on a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} shards"), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def headline(record: Record, full: bool) -> list[Score]:
+    """The scores of a table: those of the whole data, not of each group; the main one first."""
+    main = record.about.task.main
+    rows = [score for score in record.scores if full or _is_headline(score)]
+    return sorted(rows, key=lambda score: score.name != main)
+
+
+def _is_headline(score: Score) -> bool:
+    name, _, facet = score.name.partition("/")
+    return not facet or facet in ("max", "mean", "p50", "p99", "lorenz-50") or facet == "family-"
+
+
+def show(results: list[tuple[Record, Path]], form: str, full: bool) -> None:
+    """The tables of `eval`: one for each record, or one flat table for csv and md."""
+    if form in ("csv", "md"):
+        header = ["tokenizer", "task", "score", "value", "low", "high", "n", "unit", "better", "signature", "note"]
+        rows = [
+            [r.tokenizer, r.task, s.name, _raw(s.value), _raw(s.low), _raw(s.high), s.n, s.unit, s.better, r.score_signature(s), s.note]
+            for r, _ in results
+            for s in headline(r, full)
+        ]
+        tables.emit(header, rows, form, right=(3, 4, 5, 6))
+        return
+    for record, path in results:
+        _show_one(record, path, full)
+
+
+def _raw(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+_ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
+
+
+def _show_one(record: Record, path: Path, full: bool) -> None:
+    about = record.about
+    data = about.dataset
+    groups = f", {data.groups} groups" if data.groups > 1 else ""
+    print(f"{record.tokenizer} on {record.task} ({data.name}:{data.split}, {data.samples:,} samples{groups})")
+    rows = []
+    for score in headline(record, full):
+        note = f"  ({score.note})" if score.note and (score.value is None or score.note.startswith("worst")) else ""
+        shown = int(score.value) if score.value is not None and score.metric == "counts" else score.value
+        rows.append([
+            f"{score.name} {_ARROW[score.better]}".rstrip(), tables.number(shown),
+            tables.interval(score.low, score.high), f"{score.n:,}", score.unit, score.metric + note,
+        ])  # fmt: skip
+    tables.emit(["score", "value", "95 % interval", "n", "unit", "signature"], rows, "table", (1, 3))
+    speed = [s for s in record.performance if "/" not in s.name]
+    shown_speed = " · ".join(f"{s.name} {tables.number(s.value)} {s.unit}" for s in speed)
+    print(f"this machine: {shown_speed}")
+    for cause, failure in record.failures.items():
+        print(f"failed: {failure.count:,} samples: {cause} (first: {failure.example})")
+    for example in record.examples[:1]:
+        print(f"first lossy sample: {example.group or 'sample'} {example.index}: {example.note}")
+    print(f"signature: …|{record.signature}")
+    print(f"record: {path}\n")
+
+

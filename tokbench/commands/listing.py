@@ -1,0 +1,170 @@
+"""`tokbench list` and `tokbench show`: what there is, read off the registries."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from tokbench.errors import UserError, near
+from tokbench.files import builtin
+from tokbench.registry import METRICS, TOKENIZERS
+
+_REGISTRIES = {"tokenizers": TOKENIZERS, "metrics": METRICS}
+
+
+def list(options: argparse.Namespace, given: list[str]) -> int:  # noqa: A001
+    """Print one kind, or all of them."""
+    kinds = [options.kind] if options.kind else ["tokenizers", "tasks", "datasets", "metrics", "suites"]
+    found = {kind: _rows(kind) for kind in kinds}
+    if options.format == "json":
+        flat = {kind: [{"name": n, "about": a} for n, a in rows] for kind, rows in found.items()}
+        print(json.dumps(flat, ensure_ascii=False))
+        return 0
+    for kind, rows in found.items():
+        if len(kinds) > 1:
+            print(kind)
+        tables_rows = [[f"  {name}" if len(kinds) > 1 else name, about] for name, about in rows]
+        width = max(len(name) for name, _ in tables_rows)
+        for name, about in tables_rows:
+            print(f"{name.ljust(width)}  {about}".rstrip())
+        if len(kinds) > 1:
+            print()
+    return 0
+
+
+def _rows(kind: str) -> list[tuple[str, str]]:  # type: ignore[valid-type]
+    import tomllib
+
+    if kind in _REGISTRIES:
+        return [(name, entry.summary) for name, entry in _REGISTRIES[kind].table.items()]
+    if kind == "suites":
+        suites = tomllib.loads((builtin("tasks") / "suites.toml").read_text(encoding="utf-8"))
+        return [(name, ", ".join(tasks)) for name, tasks in suites.items()]
+    pattern = "*/*.toml" if kind == "tasks" else "*.toml"
+    folder = builtin("tasks" if kind == "tasks" else "data_manifests")
+    rows = []
+    for path in sorted(folder.glob(pattern)):
+        rows.append((path.stem, tomllib.loads(path.read_text(encoding="utf-8"))["title"]))
+    return rows
+
+
+def show(options: argparse.Namespace, given: list[str]) -> int:  # type: ignore[valid-type]
+    """Print everything about a name, whatever kinds of thing bear it."""
+    name = options.name
+    kinds = ("tokenizers", "tasks", "datasets", "metrics", "suites")
+    names = {kind: [n for n, _ in _rows(kind)] for kind in kinds}
+    found = [kind for kind in kinds if name in names[kind]]
+    if not found and ":" in name:
+        found = ["tokenizers"]
+    if not found:
+        known = [n for several in names.values() for n in several]
+        raise UserError(f"nothing is named '{name}'{near(name, known)} (see: tokbench list)")
+    for place, kind in enumerate(found):
+        if place:
+            print()
+        _PRINTERS[kind](name)
+    return 0
+
+
+def _print(fields: dict[str, Any]) -> None:
+    import textwrap
+
+    width = max(len(key) for key in fields) + 2
+    for key, value in fields.items():
+        if value in (None, "", [], {}, ()):
+            continue
+        text = textwrap.fill(" ".join(str(value).split()), 98, subsequent_indent=" " * width)
+        print(f"{key.ljust(width)}{text[0:].lstrip()}")
+
+
+def _show_tokenizer(name: str) -> None:
+    if name not in TOKENIZERS:
+        from tokbench.specs import load_tokenizer
+
+        tokenizer = load_tokenizer(name)
+        spec = tokenizer.spec
+        _print({
+            "tokenizer": tokenizer.name, "algorithm": spec.algorithm,
+            "vocabulary": " × ".join(f"{size:,}" for size in spec.vocabulary) or "open",
+            "emittable": f"{spec.emittable:,} ids that text can produce" if spec.emittable else "",
+            "special tokens": spec.special_tokens, "source": spec.source, "licence": spec.licence,
+            "fingerprint": tokenizer.fingerprint(),
+        })  # fmt: skip
+        return
+    target = TOKENIZERS.get(name)
+    _print({"tokenizer": name, "about": TOKENIZERS.table[name].summary, "": target.__doc__})
+    if name == "mistral":
+        from tokbench.tokenizers.text.mistral import packaged
+
+        _print({"there are": ", ".join(packaged())})
+
+
+def _show_metric(name: str) -> None:
+    from tokbench.metrics.metric import parameters
+
+    kind = METRICS.get(name)
+    defaults = parameters(kind)
+    _print({
+        "metric": name, "definition": kind.__doc__, "unit": kind.unit, "better": kind.better,
+        "aggregation": kind.aggregation, "reference": kind.reference, "version": kind.version,
+        "options": ", ".join(f"{key} = {value!r}" for key, value in defaults.items()),
+        "statistics": ", ".join(kind.statistics),
+    })  # fmt: skip
+
+
+def _show_task(name: str) -> None:
+    from tokbench.task import load_task
+
+    task = load_task(name)
+    _print({
+        "task": name, "title": task.title, "description": task.description,
+        "dataset": task.dataset + (f", split {task.split}" if task.split else ""),
+        "sample": task.unit, "main score": task.main,
+        "shards": f"{task.shard_samples:,} samples or {task.shard_bytes >> 20} MiB at most",
+        "fingerprint": task.fingerprint()[:16],
+    })  # fmt: skip
+    print("metrics")
+    for metric in task.made:
+        print(f"  {metric.signature()}")
+
+
+def _show_dataset(name: str) -> None:
+    from tokbench.dataset import find_files, load_manifest
+
+    manifest = load_manifest(name)
+    how = "there at once" if manifest.generator or manifest.splits[manifest.default_split].fingerprints.get("embedded") else ""
+    if manifest.hub:
+        how = f"hub {manifest.hub.repo}" + (f"@{manifest.hub.revision}" if manifest.hub.revision else " (no revision pinned)")
+    if manifest.get:
+        how = manifest.get.url
+    here = [split for split in manifest.splits if manifest.generator or find_files(manifest, split)]
+    _print({
+        "dataset": f"{manifest.name} (manifest version {manifest.version})", "title": manifest.title,
+        "description": manifest.description, "licence": manifest.licence,
+        "citation": manifest.citation, "homepage": manifest.homepage, "note": manifest.note,
+        "reader": manifest.reader, "parallel": "yes" if manifest.parallel else "no",
+        "splits": ", ".join(manifest.splits), "how to get it": how,
+        "here now": ", ".join(here) or f"no (tokbench data fetch {name})",
+    })  # fmt: skip
+    for split in manifest.splits.values():
+        for label, digest in split.fingerprints.items():
+            print(f"  known content: {label} {digest[:16]}…")
+
+
+def _show_suite(name: str) -> None:
+    print(f"suite {name}")
+    for task, title in _rows("tasks"):
+        if task in dict(_rows("suites"))[name].split(", "):
+            print(f"  {task}: {title}")
+
+
+_PRINTERS = {
+    "tokenizers": _show_tokenizer,
+    "metrics": _show_metric,
+    "tasks": _show_task,
+    "datasets": _show_dataset,
+    "suites": _show_suite,
+}
+
+

@@ -1,0 +1,304 @@
+"""Datasets: manifests (TOML) that say what a set is and how to get it, and paths of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from tokbench.errors import UserError, near
+from tokbench.files import builtin, data_roots, sha256
+from tokbench.readers import Found, Part
+from tokbench.registry import READERS, locate
+from tokbench.strict import load_toml
+
+
+class Hub(msgspec.Struct, forbid_unknown_fields=True):
+    """A dataset on the Hugging Face hub."""
+
+    repo: str
+    revision: str | None = None
+    groups: list[str] = []
+    config: str = "default"
+    text: str = "text"
+    gated: bool = False
+
+
+class Get(msgspec.Struct, forbid_unknown_fields=True):
+    """A file or archive behind a URL. `strip` leading folders are dropped on unpacking."""
+
+    url: str
+    sha256: str | None = None
+    unpack: str = "none"
+    strip: int = 0
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a split's files lie under a data root, and the hashes of its known contents."""
+
+    path: str | None = None
+    hub_split: str | None = None
+    limit: int | None = None
+    fingerprints: dict[str, str] = {}
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """A dataset as a file in `data_manifests/` describes it."""
+
+    name: str
+    version: str
+    modality: str
+    title: str
+    description: str
+    licence: str
+    reader: str
+    default_split: str
+    splits: dict[str, Split]
+    citation: str = ""
+    homepage: str = ""
+    note: str = ""
+    parallel: bool = False
+    raw_bytes: bool = False
+    varies: str = ""
+    generator: str | None = None
+    fields: dict[str, str] = {}
+    hub: Hub | None = None
+    get: Get | None = None
+
+
+@dataclass
+class Dataset:
+    """Samples in groups, ready to be read.
+
+    fingerprint: hash of the content of every group, in order.
+    known: name of the content among the manifest's fingerprints, or empty.
+    """
+
+    name: str
+    version: str
+    split: str
+    parts: list[Part]
+    parallel: bool = False
+    raw_bytes: bool = False
+    manifest: Manifest | None = None
+    reader: str = "lines"
+    fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> list[str]:
+        return [part.group for part in self.parts]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        content = [f"{part.group}={part.fingerprint()}" for part in self.parts]
+        how = [self.reader, *(f"{k}={v}" for k, v in sorted(self.fields.items()))]
+        return sha256("dataset", *how, *content)
+
+    @property
+    def known(self) -> str:
+        if self.manifest is None:
+            return ""
+        split = self.manifest.splits.get(self.split)
+        if split is None:
+            return ""
+        return next((k for k, v in split.fingerprints.items() if v == self.fingerprint), "")
+
+    @property
+    def label(self) -> str:
+        """`name@version:split#hash`, the dataset's part of a signature."""
+        return f"{self.name}@{self.version}:{self.split}#{self.fingerprint[:8]}"
+
+
+def manifest_names() -> list[str]:
+    """Names of the shipped manifests."""
+    return sorted(path.stem for path in builtin("data_manifests").glob("*.toml"))
+
+
+def load_manifest(name: str) -> Manifest:
+    """A shipped manifest by name, or one of your own by path (`my-set.toml`)."""
+    path = Path(name) if name.endswith(".toml") else builtin("data_manifests") / f"{name}.toml"
+    if not path.is_file():
+        names = manifest_names()
+        raise UserError(f"no dataset named '{name}'{near(name, names)} (see: tokbench list datasets)")
+    manifest = load_toml(path, Manifest)
+    if manifest.default_split not in manifest.splits:
+        raise UserError(f"{path}: default_split: no split '{manifest.default_split}'")
+    return manifest
+
+
+def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -> Dataset:
+    """A dataset by manifest name or by path.
+
+    `split` may join several with `+`: their samples follow each other in every group.
+    Missing files are fetched as the manifest says; `UserError` says how when they cannot be.
+    """
+    if Path(reference).exists() and not reference.endswith(".toml"):
+        if split not in (None, "all"):
+            raise UserError(f"--split {split}: {reference} is a path and has no splits")
+        return _from_path(Path(reference))
+    manifest = load_manifest(reference)
+    split = split or manifest.default_split
+    opened = [_open_split(manifest, one, fetch) for one in split.split("+")]
+    first = opened[0]
+    if len(opened) == 1:
+        return first
+    for other in opened[1:]:
+        if other.groups != first.groups:
+            raise UserError(f"{manifest.name}: splits {split} do not have the same groups")
+    parts = [
+        Chain([dataset.parts[number] for dataset in opened]) for number in range(len(first.parts))
+    ]
+    return Dataset(
+        manifest.name, manifest.version, split, list(parts), manifest.parallel,
+        manifest.raw_bytes, manifest, manifest.reader, manifest.fields,
+    )
+
+
+class Chain(Part):
+    """Several parts one after the other, as one."""
+
+    def __init__(self, parts: Sequence[Part]):
+        super().__init__(parts[0].group)
+        self.parts = parts
+
+    def fingerprint(self) -> str:
+        return sha256(*(part.fingerprint() for part in self.parts))
+
+    def samples(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        return (text for part in self.parts for text in part.samples())
+
+
+class Joined(Part):
+    """A part's samples joined by single spaces into one (Petrov et al.): a file's trailing
+    empty line included."""
+
+    def __init__(self, part: Part):
+        super().__init__(part.group)
+        self.part = part
+
+    def fingerprint(self) -> str:
+        return self.part.fingerprint()
+
+    def samples(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        yield self.part.whole()
+
+
+def _open_split(manifest: Manifest, split: str, fetch: bool) -> Dataset:
+    if split not in manifest.splits:
+        raise UserError(
+            f"{manifest.name}: no split '{split}'{near(split, manifest.splits)} "
+            f"(splits: {', '.join(manifest.splits)})"
+        )
+    if manifest.generator is not None:
+        parts = locate(manifest.generator)()
+    else:
+        found = find_files(manifest, split)
+        if not found and fetch and (manifest.get or manifest.hub):
+            from tokbench.fetch import fetch_dataset
+
+            fetch_dataset(manifest, split)
+            found = find_files(manifest, split)
+        if not found:
+            raise UserError(_how_to_get(manifest, split))
+        parts = READERS.get(manifest.reader)(found, manifest.fields)
+    dataset = Dataset(
+        manifest.name, manifest.version, split, parts, manifest.parallel,
+        manifest.raw_bytes, manifest, manifest.reader, manifest.fields,
+    )
+    known = manifest.splits[split].fingerprints
+    if known and not manifest.varies and dataset.fingerprint not in known.values():
+        raise UserError(
+            f"{manifest.name}:{split}: the content differs from the manifest's hash (found "
+            f"{dataset.fingerprint[:12]}…, expected {next(iter(known.values()))[:12]}…); "
+            f"see `tokbench data verify {manifest.name}`, or give the folder with --data PATH"
+        )
+    return dataset
+
+
+def _how_to_get(manifest: Manifest, split: str) -> str:
+    path = manifest.splits[split].path or f"{manifest.name}/{split}"
+    way = f"run `tokbench data fetch {manifest.name}`" if manifest.get or manifest.hub else "see its homepage"
+    return f"{manifest.name}:{split}: no files at {path} under TOKBENCH_DATA or the cache; {way}"
+
+
+def find_files(manifest: Manifest, split: str) -> Found:
+    """The split's files under the first data root that has any, by group."""
+    pattern = manifest.splits[split].path
+    if pattern is None:
+        pattern = f"{manifest.name}/{split}/{{group}}.jsonl"
+    roots = [*data_roots(), builtin("data_manifests")]
+    before, marker, after = pattern.partition("{group}")
+    for root in roots:
+        if not marker:
+            if (root / pattern).is_file():
+                return [("", root / pattern)]
+            continue
+        folder = (root / before).parent if not before.endswith("/") else root / before
+        if not folder.is_dir():
+            continue
+        found = [
+            (path.name[: len(path.name) - len(after)], path)
+            for path in sorted(folder.iterdir())
+            if path.is_file() and path.name.endswith(after)
+        ]
+        if found:
+            return found
+    return []
+
+
+_BY_SUFFIX = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".tsv": "tsv",
+    ".po": "po",
+    ".bin": "binary",
+}
+
+
+def _from_path(path: Path) -> Dataset:
+    """A file or folder of one's own: groups are files, named by their stem."""
+    from tokbench.text.languages import is_code
+
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    files = [file for file in files if not file.name.startswith(".")]
+    if not files:
+        raise UserError(f"{path}: no files in this folder")
+    readers = {_reader_of(file) for file in files}
+    if len(readers) > 1:
+        raise UserError(f"{path}: files of several kinds ({', '.join(sorted(readers))}); one kind a folder")
+    reader = readers.pop()
+    found = [("" if len(files) == 1 else _stem(file), file) for file in files]
+    labels = [group for group, _ in found]
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise UserError(f"{path}: two files are named '{twice}'; each group needs its own name")
+    if reader == "tsv" and len(files) > 1:
+        raise UserError(f"{path}: give one .tsv table, not a folder of them")
+    parts = READERS.get(reader)(found, {})
+    codes = len(parts) > 1 and all(is_code(part.group) for part in parts)
+    parallel = reader == "po" or (codes and (reader == "tsv" or _same_length(parts)))
+    return Dataset(
+        path.resolve().name, "local", "all", parts, parallel, reader == "binary", None, reader
+    )
+
+
+def _same_length(parts: Sequence[Part]) -> bool:
+    """Do all groups have the same number of samples? (Named by language codes, they are then
+    taken to be translations of each other.)"""
+    lengths = {
+        sum(piece.count for piece in part.slices(0, 1 << 30, 1 << 24, None)) for part in parts
+    }
+    return len(lengths) == 1
+
+
+def _reader_of(file: Path) -> str:
+    name = file.name.removesuffix(".gz").removesuffix(".zst").removesuffix(".zstd")
+    return _BY_SUFFIX.get(Path(name).suffix, "lines")
+
+
+def _stem(file: Path) -> str:
+    return file.name.split(".")[0]

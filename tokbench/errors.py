@@ -1,0 +1,32 @@
+"""What a user can mend is a `UserError`: one line that says what, where and how."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+FINE, BUG, USER, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes of the command line."""
+
+
+class UserError(Exception):
+    """Bad input. Shown as one line, without a traceback; exit code 2."""
+
+
+class MissingExtra(UserError):
+    """A library of an optional extra is not installed."""
+
+    def __init__(self, need: str, extra: str):
+        super().__init__(f"{need} is not installed; pip install 'tokbench[{extra}]'")
+
+
+def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """`"; did you mean 'x'?"` for a near match of `name` in `known`, else an empty string."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean '{matches[0]}'?" if matches else ""
+
+
+def one_line(error: BaseException) -> str:
+    """The message of a foreign exception, folded to one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "…"

@@ -1,0 +1,222 @@
+"""Additive evidence: everything a score is made of can be merged, shard by shard.
+
+A shard leaves an `Evidence`: a table of per-sample statistics and tallies of integers.
+`Evidence.joined` of any partition of the samples into consecutive shards, in order, is the
+same evidence; scores are computed from it only once, at the end.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+BLOCKS = 4096
+"""Most rows kept for one group. Beyond it neighbouring samples are summed in blocks of two,
+four, eight …, so memory does not grow with the corpus and the bootstrap resamples blocks."""
+
+
+class Failure(msgspec.Struct, omit_defaults=True):
+    """Samples lost to one cause."""
+
+    count: int = 0
+    example: str = ""
+
+
+class Example(msgspec.Struct, omit_defaults=True):
+    """One sample worth showing, such as the first that did not survive the round trip."""
+
+    statistic: str
+    group: str
+    index: int
+    note: str
+
+
+EXAMPLES = 5
+
+
+@dataclass
+class Tally:
+    """How often each integer key occurred: sorted keys and their counts, both int64."""
+
+    keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def of(cls, keys: np.ndarray, counts: np.ndarray) -> Tally:
+        """Summed over equal keys."""
+        if len(keys) == 0:
+            return cls()
+        order = np.argsort(keys, kind="stable")
+        keys, counts = keys[order], counts[order]
+        first = np.concatenate(([True], keys[1:] != keys[:-1]))
+        at = np.flatnonzero(first)
+        return cls(
+            keys[at].astype(np.int64, copy=False), np.add.reduceat(counts, at).astype(np.int64)
+        )
+
+    @classmethod
+    def joined(cls, tallies: Iterable[Tally]) -> Tally:
+        several = list(tallies)
+        if len(several) == 1:
+            return several[0]
+        return cls.of(
+            np.concatenate([t.keys for t in several] or [np.empty(0, np.int64)]),
+            np.concatenate([t.counts for t in several] or [np.empty(0, np.int64)]),
+        )
+
+
+@dataclass
+class Evidence:
+    """What one or several shards gave.
+
+    group, index: of each row (int64). columns: per-sample additive statistics, by name;
+    column `samples` counts the samples of the row. block: samples of one row, a power of two.
+    failures: by cause. seconds: time spent by activity and group, never part of a score.
+    """
+
+    group: np.ndarray
+    index: np.ndarray
+    columns: dict[str, np.ndarray]
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    block: int = 1
+    failures: dict[str, Failure] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return len(self.group)
+
+    @classmethod
+    def joined(cls, several: Iterable[Evidence]) -> Evidence:
+        """The merge, folded in the given order in bounded memory."""
+        waiting: list[Evidence] = []
+        rows = 0
+        for evidence in several:
+            waiting.append(evidence)
+            rows += evidence.rows
+            if rows > 64 * BLOCKS and len(waiting) > 1:
+                waiting = [_joined(waiting)]
+                rows = 0
+        if not waiting:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int64), {})
+        return _joined(waiting)
+
+    def coarsened(self, block: int) -> Evidence:
+        """Rows summed over blocks of `block` samples; a block cut by a shard's end heals."""
+        if block == 1:
+            return self
+        index = self.index // (block // self.block)
+        order = np.lexsort((index, self.group))
+        group, index = self.group[order], index[order]
+        first = np.ones(len(group), dtype=bool)
+        first[1:] = (group[1:] != group[:-1]) | (index[1:] != index[:-1])
+        at = np.flatnonzero(first)
+        columns = {
+            name: np.add.reduceat(values[order], at) if len(at) else values
+            for name, values in self.columns.items()
+        }
+        return Evidence(
+            group[at],
+            index[at],
+            columns,
+            self.tallies,
+            block,
+            self.failures,
+            self.examples,
+            self.seconds,
+        )
+
+    def to_bytes(self) -> bytes:
+        """npz with a JSON header; readable without pickle."""
+        header = {
+            "block": self.block,
+            "failures": self.failures,
+            "examples": self.examples,
+            "seconds": self.seconds,
+        }
+        arrays = {
+            "header": np.frombuffer(msgspec.json.encode(header), dtype=np.uint8),
+            "group": self.group,
+            "index": self.index,
+        }
+        arrays |= {f"column:{name}": values for name, values in self.columns.items()}
+        for name, tally in self.tallies.items():
+            arrays[f"keys:{name}"], arrays[f"counts:{name}"] = tally.keys, tally.counts
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Evidence:
+        """The inverse of `to_bytes`."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            header = msgspec.json.decode(arrays["header"].tobytes(), type=_Header)
+            columns, tallies = {}, {}
+            for name in arrays.files:
+                kind, _, rest = name.partition(":")
+                if kind == "column":
+                    columns[rest] = arrays[name]
+                elif kind == "keys":
+                    tallies[rest] = Tally(arrays[name], arrays[f"counts:{rest}"])
+            return cls(
+                arrays["group"],
+                arrays["index"],
+                columns,
+                tallies,
+                header.block,
+                header.failures,
+                header.examples,
+                header.seconds,
+            )
+
+
+class _Header(msgspec.Struct):
+    block: int
+    failures: dict[str, Failure]
+    examples: list[Example]
+    seconds: dict[str, float]
+
+
+def _joined(several: list[Evidence]) -> Evidence:
+    several = [e for e in several if e.rows or e.failures or e.seconds] or several[:1]
+    block = max(e.block for e in several)
+    several = [e.coarsened(block) for e in several]
+    names = next((list(e.columns) for e in several if e.rows), [])
+    filled = [e for e in several if e.rows]
+    failures: dict[str, Failure] = {}
+    examples: list[Example] = []
+    seconds: dict[str, float] = {}
+    for evidence in several:
+        for cause, failure in evidence.failures.items():
+            known = failures.setdefault(cause, Failure(0, failure.example))
+            known.count += failure.count
+        for example in evidence.examples:
+            if sum(e.statistic == example.statistic for e in examples) < EXAMPLES:
+                examples.append(example)
+        for name, value in evidence.seconds.items():
+            seconds[name] = seconds.get(name, 0.0) + value
+    tallies = {
+        name: Tally.joined(e.tallies[name] for e in several if name in e.tallies)
+        for name in dict.fromkeys(name for e in several for name in e.tallies)
+    }
+    empty = np.empty(0, np.int64)
+    whole = Evidence(
+        np.concatenate([e.group for e in filled] or [empty]),
+        np.concatenate([e.index for e in filled] or [empty]),
+        {name: np.concatenate([e.columns[name] for e in filled]) for name in names},
+        tallies,
+        block,
+        failures,
+        examples,
+        seconds,
+    )
+    highest = int(whole.index.max(initial=0))
+    step = 1
+    while highest // step >= BLOCKS:
+        step *= 2
+    return whole.coarsened(block * step)

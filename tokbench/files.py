@@ -1,0 +1,112 @@
+"""Places and files: where data and caches live, atomic writes, content hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from tokbench.errors import UserError, one_line
+
+PACKAGE = Path(__file__).parent
+
+
+def builtin(folder: str) -> Path:
+    """The shipped `tasks`, `data_manifests` or `leaderboards`: in the wheel or in the checkout."""
+    packed = PACKAGE / "_data" / folder
+    return packed if packed.is_dir() else PACKAGE.parent / folder
+
+
+@cache
+def cache_dir() -> Path:
+    """`TOKBENCH_CACHE`, else the platform's cache folder. Everything in it can be deleted."""
+    chosen = os.environ.get("TOKBENCH_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("tokbench"))
+
+
+def data_roots() -> list[Path]:
+    """Folders searched for a manifest's files: `TOKBENCH_DATA` (several with the path
+    separator), then what `tokbench data fetch` brought."""
+    chosen = os.environ.get("TOKBENCH_DATA", "")
+    roots = [Path(p).expanduser() for p in chosen.split(os.pathsep) if p]
+    return [*roots, cache_dir() / "data"]
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write `path` whole or not at all: temporary file, fsync, rename, fsync of the folder.
+
+    Raises `UserError` when the disk refuses (full, read-only, no permission); what stood
+    at `path` before is then still there.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        temporary = None
+        if os.name == "posix":
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write: {error.strerror or one_line(error)}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@cache
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of `path`, or a `UserError` that names it."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror or one_line(error)}") from error
+
+
+def sha256(*pieces: bytes | str) -> str:
+    """Hex SHA-256 of the pieces, each prefixed by its length so that no two lists collide."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        raw = piece.encode() if isinstance(piece, str) else piece
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+_file_digests: dict[tuple[str, int, int], str] = {}
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes (what `sha256sum` prints), read in constant memory and
+    remembered for this process while size and modification time stand."""
+    try:
+        stat = path.stat()
+        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+        if key not in _file_digests:
+            with path.open("rb") as file:
+                _file_digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _file_digests[key]
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror or one_line(error)}") from error

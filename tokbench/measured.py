@@ -1,0 +1,218 @@
+"""Evidence as metrics see it: totals by group, bootstrap replicates, typed scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from tokbench.evidence import Evidence, Tally
+from tokbench.types import Score, TokenizerSpec
+
+REPLICATES = 1000
+LEVEL = 0.95
+Better = Literal["higher", "lower", "neither"]
+
+
+class Measured:
+    """The evidence of a finished task, with intervals.
+
+    groups: labels in order (languages; one empty label when the data has no groups).
+    parallel: the same index is the same content in every group, so the bootstrap resamples
+        the index for all groups at once; otherwise each group is resampled by itself.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        groups: Sequence[str],
+        parallel: bool,
+        spec: TokenizerSpec,
+        seed: int = 0,
+        replicates: int = REPLICATES,
+    ):
+        self.evidence, self.groups, self.parallel = evidence, list(groups), parallel
+        self.spec, self.seed, self.draws = spec, seed, replicates
+        self.metric = ""
+        self._replicates: dict[str, np.ndarray] = {}
+
+    @property
+    def grouped(self) -> bool:
+        """Are there groups worth a score of their own?"""
+        return len(self.groups) > 1
+
+    def totals(self, column: str) -> np.ndarray:
+        """Sum of a column in each group; exact for integers."""
+        values, group = self.evidence.columns[column], self.evidence.group
+        sums = np.zeros(len(self.groups), dtype=values.dtype)
+        np.add.at(sums, group, values)
+        return sums
+
+    def tally(self, name: str, group: int | None = None) -> Tally:
+        """A tally pooled over groups, or that of one group; keys without the group."""
+        tally = self.evidence.tallies.get(name, Tally())
+        owner = tally.keys >> 32
+        if group is None:
+            return Tally.of(tally.keys & 0xFFFFFFFF, tally.counts)
+        low, high = np.searchsorted(owner, [group, group + 1])
+        return Tally(tally.keys[low:high] & 0xFFFFFFFF, tally.counts[low:high])
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """Row of each piece of evidence in `matrix`: its place among the sampling units."""
+        if self.parallel:
+            return np.unique(self.evidence.index, return_inverse=True)[1]
+        place = np.zeros(self.evidence.rows, dtype=np.int64)
+        for number in range(len(self.groups)):
+            rows = np.flatnonzero(self.evidence.group == number)
+            place[rows[np.argsort(self.evidence.index[rows], kind="stable")]] = np.arange(len(rows))
+        return place
+
+    def matrix(self, column: str) -> np.ndarray:
+        """A column as (units, groups); 0 where a group lacks the unit."""
+        values = self.evidence.columns[column]
+        shape = (int(self.units.max(initial=-1)) + 1, len(self.groups))
+        table = np.zeros(shape, dtype=np.float64)
+        np.add.at(table, (self.units, self.evidence.group), values)
+        return table
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """How often each unit is drawn: (replicates, units); parallel data only."""
+        units = int(self.units.max(initial=-1)) + 1
+        return _draws(np.random.default_rng(self.seed), self.draws, units)
+
+    def resampled(self, table: np.ndarray) -> np.ndarray:
+        """Column sums of a (units, k) table in every replicate: (replicates, k)."""
+        return self.weights @ table
+
+    def replicates(self, column: str) -> np.ndarray:
+        """Group sums of a column in every bootstrap replicate: (replicates, groups)."""
+        if column not in self._replicates:
+            table = self.matrix(column)
+            if self.parallel:
+                sums = self.resampled(table)
+            else:
+                sums = np.empty((self.draws, len(self.groups)))
+                for number, count in enumerate(np.bincount(
+                    self.evidence.group, minlength=len(self.groups)
+                )):
+                    rng = np.random.default_rng([self.seed, number])
+                    sums[:, number] = _draws(rng, self.draws, count) @ table[:count, number]
+            self._replicates[column] = sums
+        return self._replicates[column]
+
+    def interval(self, replicates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Percentile interval along the first axis; NaN where a replicate is undefined."""
+        tail = (1 - LEVEL) / 2
+        low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
+        return low, high
+
+    def enough(self, group: int | None = None) -> str:
+        """Why a bootstrap cannot be made, or an empty string."""
+        if self.parallel:
+            units = int(self.units.max(initial=-1)) + 1
+        elif group is None:
+            units = self.evidence.rows
+        else:
+            units = int((self.evidence.group == group).sum())
+        return "" if units > 1 else "no interval: one sample"
+
+    def score(self, name: str, value: float | None, n: int, **rest: Any) -> Score:
+        """A score of the metric at work; non-finite values are refused as unmeasured."""
+        if value is not None and not np.isfinite(value):
+            value, rest["note"] = None, rest.get("note") or "undefined: nothing to divide by"
+        if value is None:
+            rest.pop("low", None), rest.pop("high", None), rest.pop("interval", None)
+        for end in ("low", "high"):
+            if end in rest:
+                rest[end] = float(rest[end]) if np.isfinite(rest[end]) else None
+        value = None if value is None else float(value)
+        return Score(name=name, value=value, n=int(n), metric=self.metric, **rest)
+
+    def ratio(
+        self,
+        name: str,
+        top: str,
+        bottom: str,
+        unit: str,
+        better: Better,
+        refused: dict[int, str] | None = None,
+    ) -> Iterator[Score]:
+        """Ratio of sums, pooled and for each group, with bootstrap intervals.
+
+        refused: groups for which the ratio is undefined, and why; they stay out of the pool.
+        """
+        refused = refused or {}
+        kept = np.array([g not in refused for g in range(len(self.groups))])
+        samples = self.totals("samples")
+        tops, bottoms = self.totals(top), self.totals(bottom)
+        tops_r, bottoms_r = self.replicates(top), self.replicates(bottom)
+        note = ""
+        if not kept.all():
+            note = f"{int((~kept).sum())} of {len(kept)} groups left out: {next(iter(refused.values()))}"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if not kept.any():
+                yield self.score(name, None, 0, unit=unit, better=better, note=next(iter(refused.values())))
+            else:
+                low, high = self.interval(tops_r[:, kept].sum(1) / bottoms_r[:, kept].sum(1))
+                value = tops[kept].sum() / bottoms[kept].sum()
+                n = samples[kept].sum()
+                yield self._bounded(name, value, low, high, n, unit, better, note, None)
+            if not self.grouped:
+                return
+            lows, highs = self.interval(tops_r / bottoms_r)
+            for g, label in enumerate(self.groups):
+                facet = f"{name}/{label}"
+                if g in refused:
+                    yield self.score(
+                        facet, None, samples[g], unit=unit, better=better, note=refused[g]
+                    )
+                else:
+                    value = tops[g] / bottoms[g] if bottoms[g] else None
+                    yield self._bounded(
+                        facet, value, lows[g], highs[g], samples[g], unit, better, "", g
+                    )
+
+    def _bounded(
+        self,
+        name: str,
+        value: Any,
+        low: Any,
+        high: Any,
+        n: int,
+        unit: str,
+        better: Better,
+        note: str,
+        group: int | None,
+    ) -> Score:
+        few = self.enough(group)
+        if few:
+            return self.score(name, value, n, unit=unit, better=better, note=note or few)
+        return self.score(
+            name, value, n, unit=unit, better=better, note=note,
+            low=low, high=high, interval="bootstrap",
+        )
+
+
+def _draws(rng: np.random.Generator, replicates: int, units: int) -> np.ndarray:
+    """Multinomial weights of `replicates` bootstrap draws of `units` from `units`."""
+    if units == 0:
+        return np.zeros((replicates, 0))
+    picked = rng.integers(0, units, (replicates, units))
+    picked += np.arange(replicates)[:, None] * units
+    return np.bincount(picked.ravel(), minlength=replicates * units).reshape(
+        replicates, units
+    ).astype(np.float64)
+
+
+def jackknife(values: np.ndarray, whole: float) -> tuple[float, float]:
+    """95 % interval around `whole` from delete-one-block estimates, Student's t."""
+    from scipy.special import stdtrit
+
+    blocks = len(values)
+    spread = np.sqrt((blocks - 1) / blocks * ((values - values.mean()) ** 2).sum())
+    half = float(stdtrit(blocks - 1, 0.5 + LEVEL / 2) * spread)
+    return whole - half, whole + half

@@ -1,0 +1,71 @@
+"""What a metric is: a name, a definition, the statistics it needs, and a result."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from tokbench.errors import UserError, near
+from tokbench.measured import Better, Measured
+from tokbench.registry import METRICS
+from tokbench.types import Score
+
+
+class Metric:
+    """A metric. Subclasses set the class attributes and write `result`.
+
+    The docstring is the definition that `tokbench show` prints. Options are the keyword
+    arguments of `__init__`, kept as attributes of the same names; `version` is raised
+    whenever a number can change.
+
+    statistics: names in the statistics registry (or `my.pkg:function`).
+    aggregation: how samples become one number ("ratio of sums", "mean of samples", …).
+    reference: paper and convention.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    statistics: ClassVar[tuple[str, ...]]
+    unit: ClassVar[str]
+    better: ClassVar[Better]
+    aggregation: ClassVar[str]
+    reference: ClassVar[str]
+    tags: ClassVar[dict[str, str]] = {}
+
+    def result(self, measured: Measured) -> Iterator[Score]:
+        """Scores named `name` or `name/facet`."""
+        raise AttributeError(f"{type(self).__name__} has no result()")
+
+    def options(self) -> dict[str, Any]:
+        """The options in force, defaults included."""
+        return {key: getattr(self, key) for key in parameters(type(self))}
+
+    def signature(self) -> str:
+        """`name|option:value|…|v1`, the metric's part of a score's signature."""
+        parts = [f"{key}:{value}" for key, value in self.options().items()]
+        parts += [f"{key}:{value}" for key, value in self.tags.items()]
+        return "|".join([self.name, *parts, f"v{self.version}"])
+
+
+def parameters(kind: type) -> dict[str, Any]:
+    """Option names of a metric class and their defaults."""
+    found = inspect.signature(kind).parameters.values()
+    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY}
+
+
+def make_metric(name: str, options: dict[str, Any], where: str) -> Metric:
+    """A metric by registered name with its options; `where` begins the error message."""
+    try:
+        kind = METRICS.get(name)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    known = parameters(kind)
+    for key in options:
+        if key not in known:
+            listed = f" (it knows {', '.join(known)})" if known else " (it has none)"
+            raise UserError(f"{where}: metric '{name}' has no option '{key}'{near(key, known)}{listed}")
+    try:
+        return kind(**options)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: metric '{name}': {error}") from error

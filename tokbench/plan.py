@@ -1,0 +1,78 @@
+"""The shard plan: which samples each shard holds. A function of data and task alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tokbench.dataset import Dataset, Joined
+from tokbench.errors import UserError
+from tokbench.readers import Slice
+from tokbench.task import Task
+from tokbench.text.batch import TextBatch
+
+Shard = tuple[Slice, ...]
+
+
+@dataclass
+class Source:
+    """A dataset cut the way a task wants it."""
+
+    dataset: Dataset
+    task: Task
+
+    def __post_init__(self) -> None:
+        self.parts = self.dataset.parts
+        if self.task.unit == "joined":
+            self.parts = [Joined(part) for part in self.parts]
+
+    def plan(self, limit: int | None) -> list[Shard]:
+        """Shards of at most `shard_samples` samples and `shard_bytes` bytes, in order.
+
+        `limit` keeps the first samples of every group.
+        """
+        most, most_bytes = self.task.shard_samples, self.task.shard_bytes
+        shards: list[Shard] = []
+        waiting: list[Slice] = []
+        for number, part in enumerate(self.parts):
+            for piece in part.slices(number, most, most_bytes, limit):
+                samples = sum(s.count for s in waiting) + piece.count
+                size = sum(s.size for s in waiting) + piece.size
+                if waiting and (samples > most or size > most_bytes):
+                    shards.append(tuple(waiting))
+                    waiting = []
+                waiting.append(piece)
+        if waiting:
+            shards.append(tuple(waiting))
+        if not shards:
+            raise UserError(f"{self.dataset.name}:{self.dataset.split}: the dataset is empty")
+        return shards
+
+    def read(self, piece: Slice) -> TextBatch:
+        """The samples of one slice."""
+        texts, index = self.parts[piece.part].read(piece)
+        group = np.full(len(texts), piece.part, dtype=np.int64)
+        batch = TextBatch(texts, group, index.astype(np.int64), self.dataset.raw_bytes)
+        return _words_of(batch) if self.task.unit == "word" else batch
+
+
+def _words_of(batch: TextBatch) -> TextBatch:
+    """Each word of the batch as a sample of its own, numbered by the line it came from, so
+    that the bootstrap resamples lines."""
+    raw, found = batch.data.tobytes(), batch.words
+    bounds = zip(found.starts.tolist(), found.stops.tolist(), strict=True)
+    texts = [raw[start:stop].decode() for start, stop in bounds]
+    return TextBatch(texts, batch.group[found.sample], batch.index[found.sample], batch.raw_bytes)
+
+
+def joined_batches(batches: list[TextBatch]) -> TextBatch:
+    """Several batches as one."""
+    if len(batches) == 1:
+        return batches[0]
+    return TextBatch(
+        [text for batch in batches for text in batch.texts],
+        np.concatenate([batch.group for batch in batches]),
+        np.concatenate([batch.index for batch in batches]),
+        batches[0].raw_bytes,
+    )

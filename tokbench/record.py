@@ -1,0 +1,242 @@
+"""Records: the result of one tokenizer on one task, with its key, signature and provenance."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tokbench.errors import UserError
+from tokbench.evidence import Example, Failure
+from tokbench.files import PACKAGE, read_bytes, sha256
+from tokbench.strict import load_json
+from tokbench.types import Score, TokenizerSpec
+
+SCHEMA = 1
+LARGEST = 64 << 20
+"""Bytes of the largest record file that is read."""
+
+
+class TokenizerAbout(msgspec.Struct, forbid_unknown_fields=True):
+    """Which tokenizer it was."""
+
+    fingerprint: str
+    spec: TokenizerSpec
+
+
+class TaskAbout(msgspec.Struct, forbid_unknown_fields=True):
+    """Which question was asked. metrics: their signatures, options and version included."""
+
+    fingerprint: str
+    main: str
+    unit: str
+    metrics: list[str]
+
+
+class DatasetAbout(msgspec.Struct, forbid_unknown_fields=True):
+    """On which data. known: its name among the manifest's hashes, empty for other data."""
+
+    name: str
+    version: str
+    split: str
+    fingerprint: str
+    known: str
+    licence: str
+    groups: int
+    samples: int
+
+
+class About(msgspec.Struct, forbid_unknown_fields=True):
+    """The three parts of the key, spelled out."""
+
+    tokenizer: TokenizerAbout
+    task: TaskAbout
+    dataset: DatasetAbout
+
+
+class Bootstrap(msgspec.Struct, forbid_unknown_fields=True):
+    """How the bootstrap intervals were drawn. unit: samples of one resampled block."""
+
+    replicates: int
+    level: float
+    seed: int
+    unit: int
+
+
+class Provenance(msgspec.Struct, forbid_unknown_fields=True):
+    """Where and how the record was made; never part of the key."""
+
+    created: str
+    tokbench: str
+    git: str
+    python: str
+    platform: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    packages: dict[str, str]
+    arguments: list[str]
+    seconds: dict[str, float]
+
+
+class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One tokenizer on one task.
+
+    scores are a pure function of `key`; performance (speed, memory) is what this machine
+    took and is not. evidence: SHA-256 of the per-sample parquet file beside the record.
+    """
+
+    schema: int = SCHEMA
+    tokenizer: str
+    task: str
+    key: str
+    signature: str
+    status: str
+    limit: int | None = None
+    about: About
+    scores: list[Score]
+    performance: list[Score] = []
+    failures: dict[str, Failure] = {}
+    examples: list[Example] = []
+    bootstrap: Bootstrap
+    evidence: str = ""
+    provenance: Provenance
+
+    def score(self, name: str) -> Score | None:
+        """The score of that name, or None."""
+        return next((score for score in self.scores if score.name == name), None)
+
+    def score_signature(self, score: Score) -> str:
+        """The full signature of one score: metric, options, version, data, tokenizer."""
+        return f"{score.metric}|{self.signature}"
+
+    def to_json(self) -> bytes:
+        """One score a line: small, readable, and git can show what changed."""
+        fields = msgspec.to_builtins(self)
+        lines = []
+        for name, value in fields.items():
+            if name in ("scores", "performance") and value:
+                rows = ",\n".join("    " + msgspec.json.encode(row).decode() for row in value)
+                lines.append(f'  "{name}": [\n{rows}\n  ]')
+            else:
+                lines.append(f'  "{name}": {msgspec.json.encode(value).decode()}')
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def record_key(tokenizer: str, task: str, dataset: str, limit: int | None) -> str:
+    """The key: hash of the three fingerprints (and of `--limit`)."""
+    return sha256("record", str(SCHEMA), tokenizer, task, dataset, str(limit))
+
+
+def read_record(path: Path) -> Record:
+    """A record file, decoded strictly; records are untrusted input.
+
+    Raises `UserError` for a file that is too large, not JSON, of another schema, or wrong.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror}") from error
+    if size > LARGEST:
+        raise UserError(f"{path}: {size >> 20} MiB is too large for a record")
+    content = read_bytes(path)
+    head = load_json(content, _Head, str(path))
+    if head.schema != SCHEMA:
+        raise UserError(
+            f"{path}: schema {head.schema} is not the schema {SCHEMA} of this tokbench; "
+            "evaluate again, or use the version that wrote it"
+        )
+    return load_json(content, Record, str(path))
+
+
+class _Head(msgspec.Struct):
+    schema: int
+
+
+_PACKAGES = (
+    "numpy", "tokenizers", "transformers", "tiktoken", "sentencepiece", "mistral-common",
+    "regex", "babel", "datasets", "pyarrow", "scipy", "rapidfuzz",
+)  # fmt: skip
+
+
+def provenance(arguments: list[str], seconds: dict[str, float]) -> Provenance:
+    """Versions, machine and arguments of this run. Absolute paths are cut to their last part."""
+    import psutil
+
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tokbench=own_version(),
+        git=_git_state(),
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        cpu=_cpu(),
+        cores=os.cpu_count() or 1,
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        packages=packages,
+        arguments=[_shortened(argument) for argument in arguments],
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+    )
+
+
+def own_version() -> str:
+    """Version of the installed tokbench."""
+    try:
+        return version("tokbench")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _shortened(argument: str) -> str:
+    bare, mark, query = argument.partition("?")
+    if os.sep not in bare or "://" in bare:
+        return argument
+    path = Path(bare)
+    return (path.name if path.is_absolute() or ".." in path.parts else bare) + mark + query
+
+
+def _git_state() -> str:
+    """Commit of the checkout tokbench runs from, `+dirty` with uncommitted changes, else ''."""
+    if not (PACKAGE.parent / ".git").exists():
+        return ""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(PACKAGE.parent), *arguments],
+            capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        dirty = git("status", "--porcelain", "--untracked-files=no", "--", "tokbench")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return commit + ("+dirty" if dirty else "")
+
+
+def _cpu() -> str:
+    if sys.platform == "linux":
+        try:
+            for line in Path("/proc/cpuinfo").read_text().splitlines():
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    return platform.processor() or platform.machine()
+
+
+def plain(value: Any) -> Any:
+    """A struct as dictionaries and lists."""
+    return msgspec.to_builtins(value)

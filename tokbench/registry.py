@@ -1,0 +1,153 @@
+"""Names of things and where they live. Importing this module imports nothing heavy.
+
+A registry is a table `name -> "module:attribute"`. A name that is not in the table is
+looked for among the installed packages' entry points (group `tokbench.<kind>`), and
+`my.pkg:Class` is accepted wherever a registered name is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tokbench.errors import UserError, near, one_line
+
+
+class Entry(NamedTuple):
+    """One registered thing: where it lives, what it serves, one line about it."""
+
+    target: str
+    modality: str
+    summary: str
+
+
+class Registry:
+    """A table of one kind of thing, resolved on demand."""
+
+    def __init__(self, kind: str, table: dict[str, Entry]):
+        self.kind = kind
+        self.table = table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.table)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.table
+
+    def get(self, name: str) -> Any:
+        """The object behind `name`. Raises `UserError` with a near match for an unknown one."""
+        if name in self.table:
+            return locate(self.table[name].target)
+        for point in self._plugins():
+            if point.name == name:
+                return locate(point.value)
+        if ":" in name:
+            return locate(name)
+        known = [*self.table, *(point.name for point in self._plugins())]
+        raise UserError(
+            f"no {self.kind} named '{name}'{near(name, known)} (see: tokbench list {self.kind}s)"
+        )
+
+    def _plugins(self) -> Any:
+        from importlib.metadata import entry_points
+
+        return entry_points(group=f"tokbench.{self.kind}s")
+
+
+def locate(target: str) -> Any:
+    """The attribute behind `module:attribute`."""
+    module_name, _, attribute = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        if (error.name or "").split(".")[0] == module_name.split(".")[0]:
+            raise UserError(f"'{target}': no module '{module_name}' can be imported") from error
+        raise UserError(f"'{target}': {one_line(error)}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        hint = near(attribute, vars(module))
+        raise UserError(f"'{target}': '{module_name}' has no '{attribute}'{hint}") from error
+
+
+def _text(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.tokenizers.text.{module}:{attribute}", "text", summary)
+
+
+TOKENIZERS = Registry(
+    "tokenizer",
+    {
+        "hf": _text("huggingface", "from_hub", "a hub repository, hf:org/name[@revision]"),
+        "tokenizers": _text("huggingface", "from_file", "a tokenizer.json file"),
+        "sentencepiece": _text("spm", "load", "a SentencePiece *.model file"),
+        "tiktoken": _text("tiktokens", "load", "an OpenAI encoding by name, or a *.tiktoken file"),
+        "tekken": _text("tiktokens", "load_tekken", "a tekken*.json file"),
+        "mistral": _text("mistral", "load", "vocabularies packaged with mistral-common"),
+        "gpt2-bpe": _text("huggingface", "from_gpt2", "a folder with encoder.json and vocab.bpe"),
+        "wordpiece": _text("huggingface", "from_wordpiece", "a vocab.txt file"),
+        "train": _text("trained", "load", "trained on the spot, train:bpe?vocab=8000&on=DATA"),
+        "bytes": _text("baselines", "Bytes", "baseline: one token for each UTF-8 byte"),
+        "codepoints": _text("baselines", "Codepoints", "baseline: one token for each code point"),
+        "words": _text("baselines", "Words", "baseline: one token for each UAX-29 segment"),
+    },
+)
+
+READERS = Registry(
+    "reader",
+    {
+        "lines": Entry("tokbench.readers:lines", "text", "text files, one sample a line"),
+        "jsonl": Entry("tokbench.readers:jsonl", "text", "JSON lines, plain, .gz or .zst"),
+        "parquet": Entry("tokbench.readers:parquet", "text", "a column of parquet files"),
+        "tsv": Entry("tokbench.readers:tsv", "text", "a table, one column for each language"),
+        "po": Entry("tokbench.readers:po", "text", "gettext catalogues as parallel text"),
+        "binary": Entry("tokbench.readers:binary", "text", "files as bytes, in pieces"),
+        "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
+        "generated": Entry("tokbench.generated:read", "text", "made on this machine"),
+    },
+)
+
+
+def _metric(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.metrics.text.{module}:{attribute}", "text", summary)
+
+
+METRICS = Registry(
+    "metric",
+    {
+        "counts": _metric("rates", "Counts", "tokens, bytes, characters, words, samples"),
+        "bytes-per-token": _metric("rates", "BytesPerToken", "compression: bytes for each token"),
+        "characters-per-token": _metric(
+            "rates", "CharactersPerToken", "compression: code points for each token"
+        ),
+        "words-per-token": _metric("rates", "WordsPerToken", "compression: words for each token"),
+        "tokens-per-line": _metric("rates", "TokensPerLine", "tokens for each sample"),
+        "fertility": _metric("rates", "Fertility", "tokens for each UAX-29 word"),
+        "strr": _metric("rates", "SingleTokenRetention", "share of words that are one token"),
+        "continued-words": _metric("rates", "ContinuedWords", "share of words cut inside"),
+        "premium": _metric("fairness", "Premium", "tokens against a reference language"),
+        "parity": _metric("fairness", "Parity", "mean of the per-sentence token ratios"),
+        "gini": _metric("fairness", "Gini", "inequality of token cost over languages"),
+        "utilisation": _metric("vocabulary", "Utilisation", "share of the vocabulary seen"),
+        "token-length": _metric("vocabulary", "TokenLength", "bytes of a token, distribution"),
+        "unknown": _metric("fidelity", "Unknown", "share of tokens and characters lost to UNK"),
+        "lossless": _metric("fidelity", "Lossless", "exact round trips, character error rate"),
+        "shannon-efficiency": _metric("information", "ShannonEfficiency", "entropy over log2 V"),
+        "renyi-efficiency": _metric("information", "RenyiEfficiency", "Rényi entropy over log2 V"),
+        "percentile-frequency": _metric("information", "PercentileFrequency", "PCT"),
+    },
+)
+
+STATISTICS = Registry(
+    "statistic",
+    {
+        "size": Entry("tokbench.statistics:size", "text", "bytes and characters of a sample"),
+        "words": Entry("tokbench.statistics:words", "text", "UAX-29 words of a sample"),
+        "tokens": Entry("tokbench.statistics:tokens", "text", "tokens of a sample"),
+        "word-cover": Entry("tokbench.statistics:word_cover", "text", "how tokens cover words"),
+        "round-trip": Entry("tokbench.statistics:round_trip", "text", "is the decoded text equal"),
+        "unknown": Entry("tokbench.statistics:unknown", "text", "tokens and characters lost"),
+        "ids": Entry("tokbench.statistics:ids", "text", "how often each id occurs"),
+        "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
+    },
+)

@@ -1,0 +1,359 @@
+"""The runner: shard by shard from text to evidence, resumable, then one record."""
+
+from __future__ import annotations
+
+import os
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tokbench import executors
+from tokbench.dataset import Dataset, open_dataset
+from tokbench.errors import UserError, one_line
+from tokbench.evidence import Evidence, Failure
+from tokbench.files import atomic_write, sha256
+from tokbench.measured import LEVEL, REPLICATES, Measured
+from tokbench.plan import Shard, Source, joined_batches
+from tokbench.record import (
+    About,
+    Bootstrap,
+    DatasetAbout,
+    Record,
+    TaskAbout,
+    TokenizerAbout,
+    provenance,
+    read_record,
+    record_key,
+)
+from tokbench.specs import load_tokenizer
+from tokbench.statistics import EncodedText, measure
+from tokbench.task import Task
+from tokbench.text.batch import TextBatch
+from tokbench.text.languages import script_of
+from tokbench.tokenizers.text.adapter import TextTokenizer
+from tokbench.types import Codes, Ragged, Score, Tokenizer
+
+Progress = Callable[[int, int], None]
+"""Called with (shards done, shards in all)."""
+
+
+@dataclass
+class Job:
+    """One tokenizer on one task: everything that a worker needs to know."""
+
+    spec: str
+    task: Task
+    data: str
+    split: str | None = None
+    limit: int | None = None
+    arguments: list[str] = field(default_factory=list)
+
+
+class Bench:
+    """A job made ready: tokenizer and data loaded, key known."""
+
+    def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
+        self.job = job
+        self.tokenizer: TextTokenizer = tokenizer or load_tokenizer(job.spec)  # type: ignore[assignment]
+        if self.tokenizer.spec.modality != job.task.modality:
+            raise UserError(
+                f"{self.tokenizer.name} is a tokenizer of {self.tokenizer.spec.modality}; "
+                f"task {job.task.name} wants {job.task.modality}"
+            )
+        self.dataset: Dataset = open_dataset(job.data, job.split)
+        self.source = Source(self.dataset, job.task)
+        self.key = record_key(
+            self.tokenizer.fingerprint(), job.task.fingerprint(), self.dataset.fingerprint, job.limit
+        )
+
+    def evidence(self, shard: Shard) -> Evidence:
+        """What one shard gives: read, encode, count."""
+        clock = _Clock()
+        failures: dict[str, Failure] = {}
+        batches, codes = [], []
+        for piece in shard:
+            with clock("read"):
+                batch = self.source.read(piece)
+            with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
+                batch, made = self._encoded(batch, failures)
+            if len(batch):
+                batches.append(batch)
+                codes.append(made)
+            if piece.first == 0:
+                self._time_decoding(made, batch, clock)
+        if not batches:
+            empty = np.empty(0, np.int64)
+            return Evidence(empty, empty, {}, failures=failures, seconds=clock.seconds)
+        with clock("measure"):
+            whole = joined_batches(batches)
+            joined = Codes(
+                (Ragged.joined([c.ids for c in codes]),),
+                spans=None if codes[0].spans is None else np.concatenate([c.spans for c in codes if c.spans is not None]),
+            )
+            encoded = EncodedText(self.tokenizer, whole, joined, self.dataset.groups)
+            found = measure(encoded, self.job.task.statistics)
+        return Evidence(
+            whole.group, whole.index, found.columns, found.tallies, 1, failures,
+            found.examples, clock.seconds,
+        )  # fmt: skip
+
+    def _encoded(
+        self, batch: TextBatch, failures: dict[str, Failure]
+    ) -> tuple[TextBatch, Codes]:
+        """Codes of a batch. If the tokenizer raises, sample by sample: those that fail are
+        left out and counted by cause."""
+        if not len(batch):
+            return batch, Codes((Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)),))
+        try:
+            return batch, self._checked(self.tokenizer.encode(batch.texts), len(batch))
+        except BaseException as error:
+            if not _of_the_tokenizer(error):
+                raise
+        good, codes = [], []
+        for row, text in enumerate(batch.texts):
+            try:
+                codes.append(self._checked(self.tokenizer.encode([text]), 1))
+                good.append(row)
+            except BaseException as error:
+                if not _of_the_tokenizer(error):
+                    raise
+                cause = f"encode: {type(error).__name__}: {one_line(error)}"[:200]
+                failure = failures.setdefault(cause, Failure())
+                failure.count += 1
+                if not failure.example:
+                    group = self.dataset.groups[int(batch.group[row])]
+                    failure.example = f"{group or 'sample'} {int(batch.index[row])}"
+        if not good:
+            return batch.select([]), Codes((Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)),))
+        spans = [c.spans for c in codes if c.spans is not None]
+        joined = Ragged.joined([c.ids for c in codes])
+        return batch.select(good), Codes((joined,), spans=np.concatenate(spans) if spans else None)
+
+    def _checked(self, codes: Codes, count: int) -> Codes:
+        if len(codes.ids) != count:
+            raise ValueError(f"encode returned {len(codes.ids)} sequences for {count} texts")
+        return codes
+
+    def _time_decoding(self, codes: Codes, batch: TextBatch, clock: _Clock) -> None:
+        """Decode a few samples with the library itself, for its speed."""
+        rows = range(min(16, len(batch)))
+        if not rows:
+            return
+        few = Codes((codes.ids.take(list(rows)),))
+        group = self.dataset.groups[int(batch.group[0])]
+        try:
+            with clock("decode", f"decode:{group}"):
+                self.tokenizer.decode(few)
+        except Exception:
+            return  # the round-trip statistic meets the same error and counts it
+        clock.add(f"decoded-bytes:{group}", float(batch.sizes[: len(rows)].sum()))
+
+
+def _of_the_tokenizer(error: BaseException) -> bool:
+    """Is it the tokenizer that failed on a text? (Rust panics arrive as BaseException.)"""
+    if isinstance(error, UserError | MemoryError):
+        return False
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+class _Clock:
+    """Seconds by activity."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def add(self, name: str, value: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + value
+
+    @contextmanager
+    def __call__(self, *names: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        for name in names:
+            self.add(name, time.perf_counter() - started)
+
+
+def evaluate(
+    job: Job,
+    out: Path,
+    workers: int = 1,
+    progress: Progress | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> tuple[Record, Path, bool]:
+    """Run a job in `out` and return its record, the record's path, and whether it was there.
+
+    Finished shards of an interrupted run are taken up again; a finished record of the same
+    key is returned as it is. One run at a time may write a run folder.
+    """
+    started = time.perf_counter()
+    bench = Bench(job, tokenizer)
+    folder = out / f"{slug(bench.tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}"
+    path = folder / "record.json"
+    with locked(folder):
+        if path.is_file():
+            return read_record(path), path, True
+        shards = bench.source.plan(job.limit)
+        folder_shards = folder / "shards"
+        executors.run(bench, shards, folder_shards, workers, progress)
+        evidence = Evidence.joined(
+            _load_shard(folder_shards / f"{number:06}.npz") for number in range(len(shards))
+        )
+        record = make_record(bench, evidence, time.perf_counter() - started)
+        samples = samples_parquet(evidence, bench.dataset.groups)
+        record.evidence = sha256(samples)
+        atomic_write(folder / "samples.parquet", samples)
+        atomic_write(path, record.to_json())
+        for number in range(len(shards)):
+            (folder_shards / f"{number:06}.npz").unlink(missing_ok=True)
+        folder_shards.rmdir()
+    return record, path, False
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name: letters, digits, dots and hyphens."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "-" for c in name)
+    return kept.strip("-.")[:80] or "tokenizer"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run folder; a second run in it gets a `UserError` instead of a mixture."""
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write: {error.strerror}") from error
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{folder}: another tokbench run is writing here; wait for it or choose another --out"
+        ) from error
+
+
+def _load_shard(path: Path) -> Evidence:
+    return Evidence.from_bytes(path.read_bytes())
+
+
+def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
+    """Scores, signature and provenance from finished evidence."""
+    job, dataset, tokenizer = bench.job, bench.dataset, bench.tokenizer
+    task = job.task
+    if evidence.rows == 0:
+        causes = "; ".join(evidence.failures) or "no sample has any text"
+        raise UserError(f"{tokenizer.name} on {task.name}: nothing was encoded: {causes}")
+    measured = Measured(evidence, dataset.groups, dataset.parallel, tokenizer.spec, task.seed)
+    scores = []
+    for metric in task.made:
+        measured.metric = metric.signature()
+        scores += list(metric.result(measured))
+    samples = int(evidence.columns["samples"].sum())
+    manifest = dataset.manifest
+    times = {k: v for k, v in evidence.seconds.items() if ":" not in k} | {"all": seconds}
+    limit = f"|limit:{job.limit}" if job.limit is not None else ""
+    return Record(
+        tokenizer=tokenizer.name,
+        task=task.name,
+        key=bench.key,
+        signature=f"{dataset.label}|unit:{task.unit}{limit}|tok:{tokenizer.fingerprint()[:8]}",
+        status="failures" if evidence.failures else "complete",
+        limit=job.limit,
+        about=About(
+            TokenizerAbout(tokenizer.fingerprint(), tokenizer.spec),
+            TaskAbout(
+                task.fingerprint(), task.main, task.unit,
+                [metric.signature() for metric in task.made],
+            ),
+            DatasetAbout(
+                dataset.name, dataset.version, dataset.split, dataset.fingerprint, dataset.known,
+                manifest.licence if manifest else "", len(dataset.parts), samples,
+            ),
+        ),
+        scores=scores,
+        performance=performance(bench, evidence),
+        failures=evidence.failures,
+        examples=evidence.examples,
+        bootstrap=Bootstrap(REPLICATES, LEVEL, task.seed, evidence.block),
+        provenance=provenance(job.arguments or sys.argv[1:], times),
+    )  # fmt: skip
+
+
+def performance(bench: Bench, evidence: Evidence) -> list[Score]:
+    """Speed and memory on this machine: encode and decode MB/s (UTF-8, the library's batch
+    call), by script; seconds to load; peak memory of the process."""
+    seconds, groups = evidence.seconds, bench.dataset.groups
+    if "bytes" not in evidence.columns:
+        return []
+    totals = np.zeros(len(groups))
+    np.add.at(totals, evidence.group, evidence.columns["bytes"])
+    rows: list[Score] = []
+
+    def speed(name: str, size: float, taken: float, note: str) -> None:
+        value = float(size / taken / 1e6) if taken > 0 and size > 0 else None
+        rows.append(
+            Score(name=name, value=value, n=1, unit="MB/s", better="higher", metric="performance", note=note)
+        )
+
+    threads = f"{os.cpu_count()} cores, batches"
+    by_script: dict[str, list[int]] = {}
+    for number, group in enumerate(groups):
+        by_script.setdefault(script_of(group), []).append(number)
+    for name, sizes in (
+        ("encode-speed", dict(zip(groups, totals, strict=True))),
+        ("decode-speed", {g: seconds.get(f"decoded-bytes:{g}", 0.0) for g in groups}),
+    ):
+        activity = name.split("-")[0]
+        taken = {g: seconds.get(f"{activity}:{g}", 0.0) for g in groups}
+        note = threads if activity == "encode" else "the library's decoder on a few samples of each group"
+        speed(name, sum(sizes.values()), sum(taken.values()), note)
+        for script, numbers in sorted(by_script.items()):
+            if script and len(by_script) > 1:
+                labels = [groups[number] for number in numbers]
+                speed(f"{name}/{script}", sum(sizes[g] for g in labels), sum(taken[g] for g in labels), note)
+    for name, value, unit in (
+        ("load-time", bench.tokenizer.load_seconds, "s"),
+        ("peak-memory", peak_memory(), "MiB"),
+    ):
+        rows.append(
+            Score(name=name, value=value, n=1, unit=unit, better="lower", metric="performance")
+        )
+    return rows
+
+
+def peak_memory() -> float:
+    """Largest resident set of this process so far, MiB."""
+    try:
+        import resource
+    except ImportError:  # Windows keeps the peak in psutil
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
+    """Per-sample statistics as parquet: group, index and one column for each statistic."""
+    import io
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    labels = pa.DictionaryArray.from_arrays(pa.array(evidence.group, pa.int32()), pa.array(groups))
+    columns = {"group": labels, "index": pa.array(evidence.index, pa.int32())}
+    for name, values in evidence.columns.items():
+        kind = pa.int32() if values.dtype.kind == "i" and values.max(initial=0) < 1 << 31 else None
+        columns[name] = pa.array(values, kind)
+    table = pa.table(columns).replace_schema_metadata({"block": str(evidence.block)})
+    file = io.BytesIO()
+    parquet.write_table(table, file, compression="zstd", compression_level=9)
+    return file.getvalue()

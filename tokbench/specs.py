@@ -1,0 +1,174 @@
+"""Tokenizer specs: `family:reference[@revision][?option=value&…]`, or a path."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokbench.errors import UserError, near, one_line
+from tokbench.registry import TOKENIZERS, locate
+
+if TYPE_CHECKING:
+    from tokbench.types import Tokenizer
+
+
+class Options:
+    """The options of one spec. A loader takes what it knows; `done` refuses the rest."""
+
+    def __init__(self, name: str, given: dict[str, str], revision: str | None = None):
+        self.name = name
+        self.given = given
+        self.revision = revision
+        self._known: list[str] = []
+
+    def take(self, key: str, default: str | None = None) -> str | None:
+        """The value given for `key`, or the default."""
+        self._known.append(key)
+        return self.given.get(key, default)
+
+    def choice(self, key: str, values: Sequence[str]) -> str:
+        """One of `values`; the first is the default."""
+        value = self.take(key, values[0])
+        if value not in values:
+            hint = near(str(value), values)
+            raise UserError(f"{self.name}: {key}={value}: choose {' or '.join(values)}{hint}")
+        return str(value)
+
+    def integer(self, key: str, default: int, low: int, high: int) -> int:
+        """A whole number within [low, high]."""
+        value = self.take(key, str(default))
+        try:
+            number = int(str(value))
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise UserError(f"{self.name}: {key}={value}: give a whole number from {low} to {high}")
+        return number
+
+    def done(self) -> None:
+        """Refuse options that no one took."""
+        for key in self.given:
+            if key not in self._known:
+                knows = f"it knows {', '.join(self._known)}" if self._known else "it has none"
+                raise UserError(
+                    f"{self.name}: no option '{key}'{near(key, self._known)} ({knows})"
+                )
+
+
+def load_tokenizer(spec: str) -> Tokenizer:
+    """The adapter for a spec.
+
+    `family:reference`, a path (its kind is read off the content), or `my.pkg:Class`.
+    Raises `UserError` for an unknown family, a missing file, a wrong format or option.
+    """
+    bare, _, query = spec.partition("?")
+    given: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"'{spec}': option '{pair}' has no value; write {pair}=VALUE")
+        given[key] = value
+    family, colon, reference = bare.partition(":")
+    path = Path(bare).expanduser()
+    if family in TOKENIZERS:
+        if colon and not reference:
+            raise UserError(f"'{spec}': what {family} tokenizer? (see: tokbench show {family})")
+        return _load(TOKENIZERS.get(family), reference, spec, given, family)
+    if path.exists():
+        family = sniff(path)
+        return _load(TOKENIZERS.get(family), str(path), _short_name(path, given), given, family)
+    if colon and "." in family and "/" not in family:
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            return _load(locate(bare), "", spec, given, "")
+        finally:
+            sys.path.pop(0)
+    if "/" in bare or bare.endswith((".json", ".model", ".tiktoken", ".txt")):
+        hint = f"; did you mean 'hf:{bare}'?" if bare.count("/") == 1 and "." not in bare else ""
+        raise UserError(f"{bare}: no such file or folder{hint}")
+    loader = TOKENIZERS.get(family)  # a plug-in, or an error with the near match
+    return _load(loader, reference, spec, given, family)
+
+
+def _load(loader: Any, reference: str, name: str, given: dict[str, str], family: str) -> Tokenizer:
+    started = time.perf_counter()
+    tokenizer = _made(loader, reference, name, given, family)
+    tokenizer.load_seconds = time.perf_counter() - started
+    return tokenizer
+
+
+def _made(loader: Any, reference: str, name: str, given: dict[str, str], family: str) -> Tokenizer:
+    revision = None
+    if family == "hf" and "@" in reference:
+        reference, revision = reference.rsplit("@", 1)
+    options = Options(name, given, revision)
+    if isinstance(loader, type) and not hasattr(loader, "load"):
+        try:
+            return loader(**given)
+        except TypeError as error:
+            raise UserError(f"{name}: {one_line(error)}") from error
+    load = loader.load if isinstance(loader, type) else loader
+    tokenizer = load(reference, options)
+    options.done()
+    return tokenizer
+
+
+def _short_name(path: Path, given: dict[str, str]) -> str:
+    """A file's name, with its folder's where it says nothing by itself."""
+    generic = {"tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "tekken.json"}
+    name = f"{path.resolve().parent.name}/{path.name}" if path.name in generic else path.name
+    query = "&".join(f"{key}={value}" for key, value in given.items())
+    return f"{name}?{query}" if query else name
+
+
+def sniff(path: Path) -> str:
+    """The family of a file or folder, by its content."""
+    if path.is_dir():
+        for name, family in (
+            ("tokenizer.json", "hf"),
+            ("tokenizer_config.json", "hf"),
+            ("encoder.json", "gpt2-bpe"),
+            ("merges.txt", "gpt2-bpe"),
+        ):
+            if (path / name).is_file():
+                return family
+        raise UserError(
+            f"{path}: no tokenizer in this folder (looked for tokenizer.json, "
+            "tokenizer_config.json, encoder.json + vocab.bpe, vocab.json + merges.txt)"
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror}") from error
+    if not head:
+        raise UserError(f"{path}: the file is empty")
+    if head.lstrip()[:1] == b"{":
+        return _sniff_json(path)
+    first = head.split(b"\n", 1)[0].split()
+    if len(first) == 2 and first[1].isdigit():
+        return "tiktoken"
+    if head[:1] == b"\x0a" and b"\x00" not in head[:1]:
+        return "sentencepiece"  # field 1 of ModelProto: the first piece
+    if b"[UNK]" in head or path.name == "vocab.txt":
+        return "wordpiece"
+    raise UserError(
+        f"{path}: not a tokenizer file that tokbench knows "
+        "(tokenizer.json, tekken.json, *.model, *.tiktoken, vocab.txt)"
+    )
+
+
+def _sniff_json(path: Path) -> str:
+    try:
+        keys = json.loads(path.read_bytes()).keys()
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from error
+    if "model" in keys:
+        return "tokenizers"
+    if {"config", "vocab"} <= keys:
+        return "tekken"
+    raise UserError(f"{path}: JSON, but neither a tokenizer.json (no 'model') nor a tekken.json")

@@ -1,0 +1,271 @@
+"""Per-sample statistics of encoded text: what metrics are made of.
+
+Each function takes an `EncodedText` and returns columns (one number for each sample) and
+tallies. A metric names the statistics it needs; each is computed once, whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tokbench.evidence import EXAMPLES, Example, Tally
+from tokbench.text.batch import TextBatch
+from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
+from tokbench.types import Codes, Ragged
+
+JACKKNIFE_BLOCKS = 16
+"""Samples are dealt by index into this many blocks for delete-one-block intervals."""
+
+
+@dataclass
+class EncodedText:
+    """A batch with its codes, and what several statistics share."""
+
+    tokenizer: TextTokenizer
+    batch: TextBatch
+    codes: Codes
+    groups: list[str]
+
+    @cached_property
+    def spans(self) -> Spans:
+        return token_spans(self.tokenizer, self.batch, self.codes)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Tokens of each sample."""
+        return self.codes.ids.lengths
+
+    @cached_property
+    def token_sample(self) -> np.ndarray:
+        """Sample row of each token."""
+        return np.repeat(np.arange(len(self.batch)), self.counts)
+
+    def by_sample(self, rows: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """How many of `rows` (or the sum of their weights) fall on each sample, int64."""
+        return np.bincount(rows, weights, minlength=len(self.batch)).astype(np.int64)
+
+
+@dataclass
+class Statistic:
+    """What a statistic found in one batch."""
+
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
+
+
+StatisticFunction = Callable[[EncodedText], Statistic]
+
+
+def size(encoded: EncodedText) -> Statistic:
+    """`bytes` (UTF-8, or raw bytes of binaries) and `characters` (code points)."""
+    batch = encoded.batch
+    if batch.raw_bytes:
+        lengths = np.fromiter(map(len, batch.texts), np.int64, len(batch))
+        return Statistic({"bytes": lengths, "characters": lengths})
+    return Statistic({"bytes": batch.sizes, "characters": batch.characters})
+
+
+def words(encoded: EncodedText) -> Statistic:
+    """`words` by UAX-29, `unsegmented`: those of them that it cannot delimit."""
+    found = encoded.batch.words
+    return Statistic(
+        {
+            "words": encoded.by_sample(found.sample),
+            "unsegmented": encoded.by_sample(found.sample[found.unsegmented]),
+        }
+    )
+
+
+def tokens(encoded: EncodedText) -> Statistic:
+    """`tokens`: ids, whatever they are."""
+    return Statistic({"tokens": encoded.counts})
+
+
+def word_cover(encoded: EncodedText) -> Statistic:
+    """How tokens cover words, by bytes: `placed` words (those of samples with known token
+    positions), `single` (one token spells the word, ASCII white space around it aside),
+    `continued` (a token boundary falls inside the word)."""
+    batch, spans = encoded.batch, encoded.spans
+    found, data = batch.words, batch.data
+    real = spans.stops > spans.starts
+    starts, stops = (spans.starts, spans.stops) if real.all() else (
+        spans.starts[real],
+        spans.stops[real],
+    )
+    begins = np.zeros(len(data) + 1, dtype=bool)
+    begins[starts] = True
+    before = np.cumsum(begins, dtype=np.int32)  # token starts at or before each byte
+    # Distinct starts; several tokens share one where a library gives whole characters for
+    # the bytes of one, and none of them is the word by itself.
+    first = np.flatnonzero(np.diff(starts, prepend=-1))
+    alone = np.diff(first, append=len(starts)) == 1
+    trimmed_starts, trimmed_stops = _trimmed(data, starts[first], stops[first])
+    covering = before[found.starts] - 1
+    placed = spans.known[found.sample] & (covering >= 0)
+    covering = np.maximum(covering, 0)
+    if len(first) == 0:
+        nothing = np.zeros(len(batch), dtype=np.int64)
+        return Statistic({"placed": nothing, "single": nothing, "continued": nothing})
+    together = before[found.stops - 1] == before[found.starts]  # no start inside the word
+    together &= alone[covering]
+    single = together & placed
+    single &= trimmed_starts[covering] == found.starts
+    single &= trimmed_stops[covering] == found.stops
+    return Statistic(
+        {
+            "placed": encoded.by_sample(found.sample[placed]),
+            "single": encoded.by_sample(found.sample[single]),
+            "continued": encoded.by_sample(found.sample[placed & ~together]),
+        }
+    )
+
+
+_BLANK = np.isin(np.arange(256), [9, 10, 11, 12, 13, 32])
+
+
+def _trimmed(
+    data: np.ndarray, starts: np.ndarray, stops: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spans without the ASCII white space at their ends."""
+    starts, stops = starts.copy(), stops.copy()
+    rows = np.flatnonzero(_BLANK[data[starts]] & (starts < stops)) if len(starts) else starts
+    while len(rows):
+        starts[rows] += 1
+        rows = rows[starts[rows] < stops[rows]]
+        rows = rows[_BLANK[data[starts[rows]]]]
+    rows = np.flatnonzero((starts < stops) & _BLANK[data[stops - 1]]) if len(starts) else starts
+    while len(rows):
+        stops[rows] -= 1
+        rows = rows[starts[rows] < stops[rows]]
+        rows = rows[_BLANK[data[stops[rows] - 1]]]
+    return starts, stops
+
+
+def round_trip(encoded: EncodedText) -> Statistic:
+    """`exact` (decoded text is the sample), `edits`: Levenshtein distance in code points.
+
+    A sample whose tokens' own bytes spell it needs no decoding; all others go through the
+    library's decoder. `tokbench check` holds the two against each other.
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    batch = encoded.batch
+    exact = encoded.spans.tiled.astype(np.int64)
+    edits = np.zeros(len(batch), dtype=np.int64)
+    rows = np.flatnonzero(exact == 0)
+    examples: list[Example] = []
+    if len(rows):
+        decoded = encoded.tokenizer.decode(Codes((_take(encoded.codes.ids, rows),)))
+        for row, text in zip(rows.tolist(), decoded, strict=True):
+            source = batch.texts[row]
+            if text == source:
+                exact[row] = 1
+                continue
+            edits[row] = Levenshtein.distance(source, text)
+            if len(examples) < EXAMPLES:
+                examples.append(_difference(encoded, row, source, text))
+    return Statistic({"exact": exact, "edits": edits}, examples=examples)
+
+
+def _take(ids: Ragged, rows: np.ndarray) -> Ragged:
+    return ids if len(rows) == len(ids) else ids.take(rows)
+
+
+def _difference(encoded: EncodedText, row: int, source: str, text: str) -> Example:
+    a, b = source.encode(), text.encode(errors="surrogatepass")
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    around = [piece[max(0, at - 12) : at + 12].decode(errors="replace") for piece in (a, b)]
+    return Example(
+        "round-trip",
+        encoded.groups[int(encoded.batch.group[row])],
+        int(encoded.batch.index[row]),
+        f"differs from byte {at}: {around[0]!r} came back as {around[1]!r}",
+    )
+
+
+def unknown(encoded: EncodedText) -> Statistic:
+    """`unknown-tokens` (UNK ids) and `unknown-characters` (code points of the source that
+    stand under them)."""
+    ids, batch = encoded.codes.ids.values, encoded.batch
+    none = np.zeros(len(batch), dtype=np.int64)
+    if encoded.tokenizer.unknown is None:
+        return Statistic({"unknown-tokens": none, "unknown-characters": none})
+    at = np.flatnonzero(ids == encoded.tokenizer.unknown)
+    if len(at) == 0:
+        return Statistic({"unknown-tokens": none, "unknown-characters": none})
+    rows = encoded.token_sample[at]
+    begins = (batch.data & 0xC0) != 0x80  # first bytes of characters
+    before = np.concatenate(([0], np.cumsum(begins)))
+    starts, stops = _trimmed(batch.data, encoded.spans.starts[at], encoded.spans.stops[at])
+    lost = (before[stops] - before[starts]).astype(np.int64)
+    return Statistic(
+        {
+            "unknown-tokens": encoded.by_sample(rows),
+            "unknown-characters": encoded.by_sample(rows, lost),
+        }
+    )
+
+
+def ids(encoded: EncodedText) -> Statistic:
+    """Occurrences of every id: by group (key group·2³² + id) and by jackknife block."""
+    values = encoded.codes.ids.values.astype(np.int64)
+    offsets = encoded.codes.ids.offsets
+    group, counts = encoded.batch.group, encoded.counts
+    edges = np.flatnonzero(np.diff(group, prepend=-1)) if len(group) else np.empty(0, np.int64)
+    highest = int(values.max(initial=0)) + 1
+    by_group = []
+    for first, last in zip(edges, [*edges[1:], len(group)], strict=True):
+        piece = values[offsets[first] : offsets[last]]
+        base = np.int64(group[first]) << 32
+        by_group.append(_histogram(piece, highest, base))
+    block = np.repeat(encoded.batch.index % JACKKNIFE_BLOCKS, counts)
+    if highest * JACKKNIFE_BLOCKS <= 1 << 26:
+        flat = _histogram(block * highest + values, 1, np.int64(0))
+        keys = ((flat.keys // highest) << 32) + flat.keys % highest
+        by_block = Tally(keys, flat.counts)
+    else:
+        by_block = _histogram((block << 32) + values, 1 << 62, np.int64(0))
+    return Statistic(
+        tallies={"ids-by-group": Tally.joined(by_group or [Tally()]), "ids-by-block": by_block}
+    )
+
+
+def _histogram(values: np.ndarray, highest: int, base: np.int64) -> Tally:
+    """Counts of `values`; through a dense table unless `highest` makes it too large."""
+    if highest <= 1 << 26:
+        dense = np.bincount(values)
+        keys = np.flatnonzero(dense)
+        return Tally(keys + base, dense[keys].astype(np.int64))
+    keys, counts = np.unique(values, return_counts=True)
+    return Tally(keys + base, counts.astype(np.int64))
+
+
+def token_bytes(encoded: EncodedText) -> Statistic:
+    """Occurrences of every token length in source bytes, by group (key group·2³² + bytes)."""
+    lengths = (encoded.spans.stops - encoded.spans.starts).astype(np.int64)
+    group = np.repeat(encoded.batch.group, encoded.counts)
+    if not encoded.spans.known.all():
+        keep = encoded.spans.known[encoded.token_sample]
+        lengths, group = lengths[keep], group[keep]
+    longest = int(lengths.max(initial=0)) + 1
+    base = int(encoded.batch.group.min(initial=0))
+    flat = _histogram((group - base) * longest + lengths, 1, np.int64(0))
+    keys = ((flat.keys // longest + base) << 32) + flat.keys % longest
+    return Statistic(tallies={"token-bytes": Tally(keys, flat.counts)})
+
+
+def measure(encoded: EncodedText, functions: dict[str, Any]) -> Statistic:
+    """All statistics of a batch together."""
+    whole = Statistic({"samples": np.ones(len(encoded.batch), dtype=np.int64)})
+    for function in functions.values():
+        part = function(encoded)
+        whole.columns |= part.columns
+        whole.tallies |= part.tallies
+        whole.examples += part.examples
+    return whole

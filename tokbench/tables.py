@@ -1,0 +1,91 @@
+"""Tables for people (rich on a terminal, aligned text elsewhere) and for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+Row = Sequence[Any]
+
+
+def number(value: float | int | None, unit: str = "") -> str:
+    """Four significant digits, thousands separated; a dash for what was not measured."""
+    if value is None:
+        return "—"
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 1000):
+        return f"{int(value):,}"
+    if value and not 1e-3 <= abs(value) < 1e4:
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`low … high`, or empty."""
+    return "" if low is None or high is None else f"{number(low)} … {number(high)}"
+
+
+def emit(header: Row, rows: Sequence[Row], form: str, right: Sequence[int] = ()) -> None:
+    """Print a table as `table`, `csv`, `md` or `json` (a list of objects)."""
+    if form == "csv":
+        print(as_csv(header, rows), end="")
+    elif form == "md":
+        print(as_markdown(header, rows, right))
+    elif form == "json":
+        print(json.dumps([dict(zip(header, row, strict=True)) for row in rows], ensure_ascii=False))
+    elif sys.stdout.isatty():
+        _rich(header, rows, right)
+    else:
+        print(as_text(header, rows, right))
+
+
+def as_csv(header: Row, rows: Sequence[Row]) -> str:
+    """RFC 4180 with LF."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def as_markdown(header: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> str:
+    """A GitHub table."""
+    rule = ["---:" if column in right else "---" for column in range(len(header))]
+    lines = [header, rule, *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
+
+
+def as_text(header: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> str:
+    """Columns aligned with spaces."""
+    table = [[str(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    lines = []
+    for row in table:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("─" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _rich(header: Row, rows: Sequence[Row], right: Sequence[int]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column, name in enumerate(header):
+        table.add_column(Text(str(name)), justify="right" if column in right else "left", no_wrap=column == 0)
+    for row in rows:
+        table.add_row(*[Text(str(cell)) for cell in row])
+    Console().print(table)

@@ -1,0 +1,105 @@
+"""Tasks: a dataset, how it is cut into samples, and the metrics with their options."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from tokbench.errors import UserError, near
+from tokbench.files import builtin, sha256
+from tokbench.metrics.metric import Metric, make_metric
+from tokbench.registry import STATISTICS
+from tokbench.strict import load_toml
+
+
+class MetricUse(msgspec.Struct, forbid_unknown_fields=True):
+    """A metric as a task file names it."""
+
+    name: str
+    options: dict[str, str | int | float | bool] = {}
+
+
+class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
+    """A task as a TOML file describes it.
+
+    unit: what one sample is: a `line` of the dataset, each `word` of it encoded by itself,
+        or all lines `joined` by single spaces and encoded once.
+    main: the score to rank by.
+    shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
+        that one process and a cluster cut the data alike.
+    """
+
+    name: str
+    title: str
+    modality: Literal["text", "image", "video", "audio"]
+    dataset: str
+    metrics: list[str | MetricUse]
+    main: str
+    split: str | None = None
+    description: str = ""
+    unit: Literal["line", "word", "joined"] = "line"
+    shard_samples: int = 20_000
+    shard_bytes: int = 8 << 20
+    seed: int = 0
+
+    @cached_property
+    def made(self) -> list[Metric]:
+        """The metrics, ready to use. Raises `UserError` for unknown names or options."""
+        made = []
+        for number, use in enumerate(self.metrics):
+            use = MetricUse(use) if isinstance(use, str) else use
+            made.append(make_metric(use.name, dict(use.options), f"{self.name}: metrics[{number}]"))
+        return made
+
+    @cached_property
+    def statistics(self) -> dict[str, Any]:
+        """The statistics that the metrics need, by name."""
+        names = dict.fromkeys(name for metric in self.made for name in metric.statistics)
+        return {name: STATISTICS.get(name) for name in names}
+
+    def fingerprint(self) -> str:
+        """Hash of everything in the task that a score depends on."""
+        parts = [metric.signature() for metric in self.made]
+        cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
+        return sha256("task", self.name, cut, *parts)
+
+
+def load_task(name: str) -> Task:
+    """A shipped task by name, or a task file by path."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"{name}: no such task file")
+    else:
+        paths = task_paths()
+        if name not in paths:
+            raise UserError(f"no task named '{name}'{near(name, paths)} (see: tokbench list tasks)")
+        path = paths[name]
+    task = load_toml(path, Task)
+    if not path.is_relative_to(builtin("tasks")) or task.name == path.stem:
+        return task
+    raise UserError(f"{path}: name: '{task.name}' is not the file's name")
+
+
+def task_paths() -> dict[str, Path]:
+    """Shipped tasks: name -> file."""
+    return {path.stem: path for path in sorted(builtin("tasks").glob("*/*.toml"))}
+
+
+def load_suites() -> dict[str, list[str]]:
+    """Suites: name -> task names, from `tasks/suites.toml`."""
+    return load_toml(builtin("tasks") / "suites.toml", dict[str, list[str]])
+
+
+def with_reference(task: Task, reference: str) -> Task:
+    """The task with another reference language for every metric that has one."""
+    uses: list[str | MetricUse] = []
+    for use, metric in zip(task.metrics, task.made, strict=True):
+        use = MetricUse(use) if isinstance(use, str) else use
+        if "reference" in metric.options():
+            use = MetricUse(use.name, {**use.options, "reference": reference})
+        uses.append(use)
+    return msgspec.structs.replace(task, metrics=uses)

@@ -1,0 +1,231 @@
+"""What text adapters share: the byte table of a vocabulary and byte-exact token spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from tokbench.files import sha256
+from tokbench.text.batch import TextBatch
+from tokbench.types import Codes, TokenizerSpec
+
+
+class TokenBytes:
+    """The bytes of every id, in one table.
+
+    A token without bytes of its own (special, control, unknown) has length 0.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]):
+        self.pieces = pieces
+        self.lengths = np.fromiter(map(len, pieces), dtype=np.int32, count=len(pieces))
+        self._width = 8
+        padded = b"".join(piece[:8].ljust(8, b"\0") for piece in pieces)
+        self._heads = np.frombuffer(padded, dtype="<u8")
+        bits = np.minimum(np.arange(9, dtype=np.uint64) * np.uint64(8), np.uint64(63))
+        mask = (np.uint64(1) << bits) - np.uint64(1)
+        mask[8] = np.uint64(0xFFFFFFFFFFFFFFFF)
+        self._masks = mask
+
+    @cached_property
+    def _long(self) -> dict[int, bytes]:
+        return {i: piece for i, piece in enumerate(self.pieces) if len(piece) > 8}
+
+    def match(self, data: np.ndarray, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """For every token: do `data`'s bytes at its start equal its own? Boolean.
+
+        data: uint8, zero-padded by the caller with 8 bytes; starts: int64 within it.
+        """
+        # Every unaligned window of eight bytes as one integer, read at the token starts.
+        windows = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+        lengths = self.lengths[ids]
+        equal = (windows[starts] & self._masks[np.minimum(lengths, 8)]) == self._heads[ids]
+        long = np.flatnonzero(equal & (lengths > 8))
+        if len(long):
+            equal[long] = self._match_long(data, ids[long], starts[long], lengths[long])
+        return equal
+
+    def _match_long(
+        self, data: np.ndarray, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray
+    ) -> np.ndarray:
+        flat, offsets = self._flat
+        equal = np.ones(len(ids), dtype=bool)
+        windows = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+        table = np.ndarray((len(flat) - 7,), dtype="<u8", buffer=flat, strides=(1,))
+        shift = 8
+        rows = np.arange(len(ids))
+        while len(rows):
+            left = np.minimum(lengths[rows] - shift, 8)
+            there = windows[starts[rows] + shift] & self._masks[left]
+            equal[rows] &= there == table[offsets[ids[rows]] + shift] & self._masks[left]
+            shift += 8
+            rows = rows[lengths[rows] > shift]
+        return equal
+
+    @cached_property
+    def _flat(self) -> tuple[np.ndarray, np.ndarray]:
+        flat = np.frombuffer(b"".join(self.pieces) + b"\0" * 16, dtype=np.uint8)
+        return flat, np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
+
+
+class TextTokenizer:
+    """What a text adapter provides; subclasses set the attributes and encode/decode.
+
+    name: short name for tables and file names.
+    pieces: the bytes of every id, or None when ids have no fixed bytes (WordPiece).
+    prefix: bytes that the encoder puts before every text (SentencePiece's dummy space).
+    unknown: the id of UNK, or None.
+    text_ids: boolean array, the ids that ordinary text can produce.
+    """
+
+    name: str
+    spec: TokenizerSpec
+    pieces: TokenBytes | None = None
+    prefix: bytes = b""
+    unknown: int | None = None
+    text_ids: np.ndarray | None = None
+    max_threads: int | None = None
+    load_seconds: float = 0.0
+
+    def identity(self) -> tuple[bytes | str, ...]:
+        """Everything the codes depend on, as bytes and strings."""
+        raise AttributeError(f"{type(self).__name__} does not say its identity()")
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return sha256(*self.identity())
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def encode(self, batch: Sequence[str]) -> Codes:
+        """Ids of each text; `spans` too where there is no byte table."""
+        raise AttributeError(f"{type(self).__name__} does not encode")
+
+    def decode(self, codes: Codes) -> list[str]:
+        """The library's own decoding of the ids."""
+        raise AttributeError(f"{type(self).__name__} does not decode")
+
+    def offsets(self, batch: Sequence[str]) -> Codes | None:
+        """Codes with `spans` from the library's own offsets, where it has any.
+
+        Called for texts that the byte table does not spell (a normaliser changed them).
+        """
+        return None
+
+    def vocabulary(self) -> Iterable[bytes]:
+        """Surface bytes of the ids that text can produce, for comparing vocabularies."""
+        if self.pieces is None:
+            return []
+        mask = self.text_ids
+        return (
+            piece for i, piece in enumerate(self.pieces.pieces) if piece and (mask is None or mask[i])
+        )
+
+
+class Spans:
+    """Byte spans of the tokens of a batch.
+
+    starts, stops: [start, stop) in `batch.data`, one pair for each token, in order.
+    tiled: for each sample, True when the tokens' own bytes, one after the other, are
+        exactly the sample's bytes (so their concatenation decodes it without loss).
+    known: for each sample, False when there are no byte positions at all (starts = stops).
+    """
+
+    def __init__(self, starts: np.ndarray, stops: np.ndarray, tiled: np.ndarray, known: np.ndarray):
+        self.starts, self.stops, self.tiled, self.known = starts, stops, tiled, known
+
+
+def token_spans(tokenizer: TextTokenizer, batch: TextBatch, codes: Codes) -> Spans:
+    """Byte-exact spans from ids: table look-ups, checked against the text itself.
+
+    Samples that the table does not spell exactly fall back to the library's offsets, so a
+    normalising or lossy tokenizer yields positions in the source, never in its own output.
+    """
+    ids, offsets = codes.ids.values, codes.ids.offsets
+    counts = codes.ids.lengths
+    samples = len(batch)
+    if codes.spans is not None:
+        base = np.repeat(batch.starts, counts)
+        starts, stops = codes.spans[:, 0] + base, codes.spans[:, 1] + base
+        return Spans(starts, stops, np.zeros(samples, bool), np.ones(samples, bool))
+    if tokenizer.pieces is None:
+        return _rescued(tokenizer, batch, codes, np.arange(samples), None)
+    prefix = len(tokenizer.prefix)
+    lengths = tokenizer.pieces.lengths[ids]
+    ends = np.cumsum(lengths, dtype=np.int64)
+    before = np.concatenate(([0], ends))[offsets]  # bytes before each sample's first token
+    # A sample's tokens begin `prefix` bytes before the sample: the prefix has no source bytes.
+    shift = np.repeat(batch.starts - prefix - before[:-1], counts)
+    stops = ends + shift
+    starts = stops - lengths
+    tiled = np.diff(before) == np.where(counts > 0, batch.sizes + prefix, batch.sizes)
+    spelled = _spelled(tokenizer, batch, ids, starts, counts, tiled)
+    if prefix:
+        floor = np.repeat(batch.starts, counts)
+        np.maximum(starts, floor, out=starts)
+        np.maximum(stops, floor, out=stops)
+    tiled &= spelled
+    if tiled.all():
+        return Spans(starts, stops, tiled, np.ones(samples, bool))
+    return _rescued(tokenizer, batch, codes, np.flatnonzero(~tiled), (starts, stops, tiled))
+
+
+def _spelled(
+    tokenizer: TextTokenizer,
+    batch: TextBatch,
+    ids: np.ndarray,
+    starts: np.ndarray,
+    counts: np.ndarray,
+    candidates: np.ndarray,
+) -> np.ndarray:
+    """For each candidate sample: does every token's text stand where the table puts it?"""
+    assert tokenizer.pieces is not None
+    prefix = tokenizer.prefix
+    data = np.concatenate((batch.data, np.zeros(8, np.uint8)))
+    if prefix:
+        if len(prefix) != 1:
+            raise ValueError("an encoder's prefix is one byte or none")
+        data[batch.starts - 1] = prefix[0]  # in place of the line feed before each sample
+    if candidates.all():
+        wrong = np.flatnonzero(~tokenizer.pieces.match(data, ids, starts))
+    else:
+        tokens = np.flatnonzero(np.repeat(candidates, counts))
+        wrong = tokens[~tokenizer.pieces.match(data, ids[tokens], starts[tokens])]
+    spelled = np.ones(len(batch), dtype=bool)
+    if len(wrong):
+        ends = np.cumsum(counts)
+        spelled[np.searchsorted(ends, wrong, side="right")] = False
+    return spelled
+
+
+def _rescued(
+    tokenizer: TextTokenizer,
+    batch: TextBatch,
+    codes: Codes,
+    rows: np.ndarray,
+    table: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+) -> Spans:
+    """Spans of `rows` from the library's offsets, of the others from the table."""
+    tokens, samples = len(codes.ids.values), len(batch)
+    if table is None:
+        starts, stops = np.zeros(tokens, np.int64), np.zeros(tokens, np.int64)
+        tiled = np.zeros(samples, bool)
+    else:
+        starts, stops, tiled = table
+    known = np.ones(samples, dtype=bool)
+    rescue = tokenizer.offsets([batch.texts[row] for row in rows]) if len(rows) else None
+    for place, row in enumerate(rows):
+        here = slice(codes.ids.offsets[row], codes.ids.offsets[row + 1])
+        base = batch.starts[row]
+        there = None
+        if rescue is not None and rescue.spans is not None:
+            there = rescue.spans[rescue.ids.offsets[place] : rescue.ids.offsets[place + 1]]
+        if there is None or len(there) != here.stop - here.start:
+            known[row] = False
+            starts[here] = stops[here] = base
+        else:
+            starts[here], stops[here] = there[:, 0] + base, there[:, 1] + base
+    return Spans(starts, stops, tiled, known)
