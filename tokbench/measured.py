@@ -22,6 +22,8 @@ class Measured:
     groups: labels in order (languages; one empty label when the data has no groups).
     parallel: the same index is the same content in every group, so the bootstrap resamples
         the index for all groups at once; otherwise each group is resampled by itself.
+    kept: bootstrap replicates of every score with an interval, by name. Two tokenizers on
+        the same samples draw the same resamples, so their replicates are paired.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Measured:
         self.evidence, self.groups, self.parallel = evidence, list(groups), parallel
         self.spec, self.seed, self.draws = spec, seed, replicates
         self.metric = ""
+        self.kept: dict[str, np.ndarray] = {}
         self._replicates: dict[str, np.ndarray] = {}
 
     @property
@@ -47,7 +50,9 @@ class Measured:
         """Sum of a column in each group; exact for integers."""
         values, group = self.evidence.columns[column], self.evidence.group
         sums = np.zeros(len(self.groups), dtype=values.dtype)
-        np.add.at(sums, group, values)
+        edges = np.flatnonzero(np.diff(group, prepend=-1))
+        if len(edges):  # rows come group by group: sum runs, then the few runs of a group
+            np.add.at(sums, group[edges], np.add.reduceat(values, edges))
         return sums
 
     def tally(self, name: str, group: int | None = None) -> Tally:
@@ -72,11 +77,10 @@ class Measured:
 
     def matrix(self, column: str) -> np.ndarray:
         """A column as (units, groups); 0 where a group lacks the unit."""
+        rows, width = int(self.units.max(initial=-1)) + 1, len(self.groups)
+        cell = self.units * width + self.evidence.group
         values = self.evidence.columns[column]
-        shape = (int(self.units.max(initial=-1)) + 1, len(self.groups))
-        table = np.zeros(shape, dtype=np.float64)
-        np.add.at(table, (self.units, self.evidence.group), values)
-        return table
+        return np.bincount(cell, values, minlength=rows * width).reshape(rows, width)
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -120,8 +124,15 @@ class Measured:
             units = int((self.evidence.group == group).sum())
         return "" if units > 1 else "no interval: one sample"
 
-    def score(self, name: str, value: float | None, n: int, **rest: Any) -> Score:
-        """A score of the metric at work; non-finite values are refused as unmeasured."""
+    def score(
+        self, name: str, value: float | None, n: int, draws: np.ndarray | None = None, **rest: Any
+    ) -> Score:
+        """A score of the metric at work; non-finite values are refused as unmeasured.
+
+        draws: its bootstrap replicates, kept for paired comparison.
+        """
+        if draws is not None:
+            self.kept[name] = draws
         if value is not None and not np.isfinite(value):
             value, rest["note"] = None, rest.get("note") or "undefined: nothing to divide by"
         if value is None:
@@ -157,13 +168,15 @@ class Measured:
             if not kept.any():
                 yield self.score(name, None, 0, unit=unit, better=better, note=next(iter(refused.values())))
             else:
-                low, high = self.interval(tops_r[:, kept].sum(1) / bottoms_r[:, kept].sum(1))
+                draws = tops_r[:, kept].sum(1) / bottoms_r[:, kept].sum(1)
+                low, high = self.interval(draws)
                 value = tops[kept].sum() / bottoms[kept].sum()
                 n = samples[kept].sum()
-                yield self._bounded(name, value, low, high, n, unit, better, note, None)
+                yield self._bounded(name, value, low, high, n, unit, better, note, None, draws)
             if not self.grouped:
                 return
-            lows, highs = self.interval(tops_r / bottoms_r)
+            all_draws = tops_r / bottoms_r
+            lows, highs = self.interval(all_draws)
             for g, label in enumerate(self.groups):
                 facet = f"{name}/{label}"
                 if g in refused:
@@ -173,8 +186,9 @@ class Measured:
                 else:
                     value = tops[g] / bottoms[g] if bottoms[g] else None
                     yield self._bounded(
-                        facet, value, lows[g], highs[g], samples[g], unit, better, "", g
-                    )
+                        facet, value, lows[g], highs[g], samples[g], unit, better, "", g,
+                        all_draws[:, g],
+                    )  # fmt: skip
 
     def _bounded(
         self,
@@ -187,14 +201,15 @@ class Measured:
         better: Better,
         note: str,
         group: int | None,
+        draws: np.ndarray,
     ) -> Score:
         few = self.enough(group)
         if few:
             return self.score(name, value, n, unit=unit, better=better, note=note or few)
         return self.score(
-            name, value, n, unit=unit, better=better, note=note,
+            name, value, n, draws, unit=unit, better=better, note=note,
             low=low, high=high, interval="bootstrap",
-        )
+        )  # fmt: skip
 
 
 def _draws(rng: np.random.Generator, replicates: int, units: int) -> np.ndarray:
@@ -208,11 +223,16 @@ def _draws(rng: np.random.Generator, replicates: int, units: int) -> np.ndarray:
     ).astype(np.float64)
 
 
-def jackknife(values: np.ndarray, whole: float) -> tuple[float, float]:
-    """95 % interval around `whole` from delete-one-block estimates, Student's t."""
-    from scipy.special import stdtrit
+JACKKNIFE_BLOCKS = 16
+"""Samples are dealt by index into this many blocks for delete-one-block intervals."""
+_T15 = 2.131449545559323
+"""Student's t at 0.975 with 15 degrees of freedom, for 16 blocks."""
 
+
+def jackknife(values: np.ndarray, whole: float) -> tuple[float, float]:
+    """95 % interval around `whole` from its 16 delete-one-block estimates."""
     blocks = len(values)
+    if blocks != JACKKNIFE_BLOCKS:
+        raise ValueError(f"{JACKKNIFE_BLOCKS} blocks, not {blocks}")
     spread = np.sqrt((blocks - 1) / blocks * ((values - values.mean()) ** 2).sum())
-    half = float(stdtrit(blocks - 1, 0.5 + LEVEL / 2) * spread)
-    return whole - half, whole + half
+    return whole - _T15 * float(spread), whole + _T15 * float(spread)

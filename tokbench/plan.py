@@ -64,15 +64,3 @@ def _words_of(batch: TextBatch) -> TextBatch:
     bounds = zip(found.starts.tolist(), found.stops.tolist(), strict=True)
     texts = [raw[start:stop].decode() for start, stop in bounds]
     return TextBatch(texts, batch.group[found.sample], batch.index[found.sample], batch.raw_bytes)
-
-
-def joined_batches(batches: list[TextBatch]) -> TextBatch:
-    """Several batches as one."""
-    if len(batches) == 1:
-        return batches[0]
-    return TextBatch(
-        [text for batch in batches for text in batch.texts],
-        np.concatenate([batch.group for batch in batches]),
-        np.concatenate([batch.index for batch in batches]),
-        batches[0].raw_bytes,
-    )

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.files import atomic_write, sha256
 from tokbench.measured import LEVEL, REPLICATES, Measured
-from tokbench.plan import Shard, Source, joined_batches
+from tokbench.plan import Shard, Source
 from tokbench.record import (
     About,
     Bootstrap,
@@ -31,6 +32,7 @@ from tokbench.record import (
     read_record,
     record_key,
 )
+from tokbench.readers import Slice
 from tokbench.specs import load_tokenizer
 from tokbench.statistics import EncodedText, measure
 from tokbench.task import Task
@@ -73,35 +75,47 @@ class Bench:
         )
 
     def evidence(self, shard: Shard) -> Evidence:
-        """What one shard gives: read, encode, count."""
+        """What one shard gives. Slice by slice, so that arrays stay in the processor's cache."""
         clock = _Clock()
         failures: dict[str, Failure] = {}
-        batches, codes = [], []
-        for piece in shard:
+        found: list[Evidence] = []
+        for batch, codes in self._ahead(shard, clock, failures):
+            if not len(batch):
+                continue
+            with clock("measure"):
+                encoded = EncodedText(self.tokenizer, batch, codes, self.dataset.groups)
+                part = measure(encoded, self.job.task.statistics)
+                found.append(
+                    Evidence(
+                        batch.group, batch.index, part.columns, part.tallies,
+                        examples=part.examples,
+                    )
+                )  # fmt: skip
+        whole = Evidence.joined(found)
+        whole.failures, whole.seconds = failures, clock.seconds
+        return whole
+
+    def _ahead(
+        self, shard: Shard, clock: _Clock, failures: dict[str, Failure]
+    ) -> Iterator[tuple[TextBatch, Codes]]:
+        """Slices of a shard with their codes: while one is measured, the next is encoded."""
+
+        def prepared(piece: Slice) -> tuple[TextBatch, Codes]:
             with clock("read"):
                 batch = self.source.read(piece)
             with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
-                batch, made = self._encoded(batch, failures)
-            if len(batch):
-                batches.append(batch)
-                codes.append(made)
-            if piece.first == 0:
-                self._time_decoding(made, batch, clock)
-        if not batches:
-            empty = np.empty(0, np.int64)
-            return Evidence(empty, empty, {}, failures=failures, seconds=clock.seconds)
-        with clock("measure"):
-            whole = joined_batches(batches)
-            joined = Codes(
-                (Ragged.joined([c.ids for c in codes]),),
-                spans=None if codes[0].spans is None else np.concatenate([c.spans for c in codes if c.spans is not None]),
-            )
-            encoded = EncodedText(self.tokenizer, whole, joined, self.dataset.groups)
-            found = measure(encoded, self.job.task.statistics)
-        return Evidence(
-            whole.group, whole.index, found.columns, found.tallies, 1, failures,
-            found.examples, clock.seconds,
-        )  # fmt: skip
+                batch, codes = self._encoded(batch, failures)
+            if piece.first == 0 and len(batch):
+                self._time_decoding(codes, batch, clock)
+            return batch, codes
+
+        with ThreadPoolExecutor(1) as thread:
+            coming = thread.submit(prepared, shard[0])
+            for following in shard[1:]:
+                ready = coming.result()
+                coming = thread.submit(prepared, following)
+                yield ready
+            yield coming.result()
 
     def _encoded(
         self, batch: TextBatch, failures: dict[str, Failure]
@@ -185,19 +199,20 @@ def evaluate(
     workers: int = 1,
     progress: Progress | None = None,
     tokenizer: Tokenizer | None = None,
-) -> tuple[Record, Path, bool]:
-    """Run a job in `out` and return its record, the record's path, and whether it was there.
+    again: bool = False,
+) -> tuple[Record, Path]:
+    """Run a job in `out` and return its record and the record's path.
 
     Finished shards of an interrupted run are taken up again; a finished record of the same
-    key is returned as it is. One run at a time may write a run folder.
+    key is returned as it is unless `again`. One run at a time may write a run folder.
     """
     started = time.perf_counter()
     bench = Bench(job, tokenizer)
     folder = out / f"{slug(bench.tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}"
     path = folder / "record.json"
     with locked(folder):
-        if path.is_file():
-            return read_record(path), path, True
+        if path.is_file() and not again:
+            return read_record(path), path
         shards = bench.source.plan(job.limit)
         folder_shards = folder / "shards"
         executors.run(bench, shards, folder_shards, workers, progress)
@@ -212,7 +227,7 @@ def evaluate(
         for number in range(len(shards)):
             (folder_shards / f"{number:06}.npz").unlink(missing_ok=True)
         folder_shards.rmdir()
-    return record, path, False
+    return record, path
 
 
 def slug(name: str) -> str:
@@ -303,7 +318,7 @@ def performance(bench: Bench, evidence: Evidence) -> list[Score]:
             Score(name=name, value=value, n=1, unit="MB/s", better="higher", metric="performance", note=note)
         )
 
-    threads = f"{os.cpu_count()} cores, batches"
+    threads = f"{os.cpu_count()} cores, batches, while the slice before is measured"
     by_script: dict[str, list[int]] = {}
     for number, group in enumerate(groups):
         by_script.setdefault(script_of(group), []).append(number)
@@ -348,11 +363,21 @@ def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    labels = pa.DictionaryArray.from_arrays(pa.array(evidence.group, pa.int32()), pa.array(groups))
-    columns = {"group": labels, "index": pa.array(evidence.index, pa.int32())}
-    for name, values in evidence.columns.items():
-        kind = pa.int32() if values.dtype.kind == "i" and values.max(initial=0) < 1 << 31 else None
-        columns[name] = pa.array(values, kind)
+    def column(values: np.ndarray) -> pa.Array:
+        # Built from buffers: pa.array would import pandas, half a second for nothing.
+        small = values.dtype.kind == "i" and int(values.max(initial=0)) < 1 << 31
+        kind = np.dtype(np.int32 if small else values.dtype)
+        buffer = pa.py_buffer(np.ascontiguousarray(values, kind))
+        return pa.Array.from_buffers(pa.from_numpy_dtype(kind), len(values), [None, buffer])
+
+    joined = "".join(groups).encode()
+    ends = np.cumsum([0] + [len(group.encode()) for group in groups]).astype(np.int32)
+    names = pa.Array.from_buffers(
+        pa.string(), len(groups), [None, pa.py_buffer(ends), pa.py_buffer(joined)]
+    )
+    labels = pa.DictionaryArray.from_arrays(column(evidence.group), names)
+    columns = {"group": labels, "index": column(evidence.index)}
+    columns |= {name: column(values) for name, values in evidence.columns.items()}
     table = pa.table(columns).replace_schema_metadata({"block": str(evidence.block)})
     file = io.BytesIO()
     parquet.write_table(table, file, compression="zstd", compression_level=9)

@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 
 from tokbench.evidence import EXAMPLES, Example, Tally
+from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
 from tokbench.types import Codes, Ragged
-
-JACKKNIFE_BLOCKS = 16
-"""Samples are dealt by index into this many blocks for delete-one-block intervals."""
-
 
 @dataclass
 class EncodedText:
@@ -98,25 +95,34 @@ def word_cover(encoded: EncodedText) -> Statistic:
         spans.starts[real],
         spans.stops[real],
     )
-    begins = np.zeros(len(data) + 1, dtype=bool)
-    begins[starts] = True
-    before = np.cumsum(begins, dtype=np.int32)  # token starts at or before each byte
-    # Distinct starts; several tokens share one where a library gives whole characters for
-    # the bytes of one, and none of them is the word by itself.
-    first = np.flatnonzero(np.diff(starts, prepend=-1))
-    alone = np.diff(first, append=len(starts)) == 1
-    trimmed_starts, trimmed_stops = _trimmed(data, starts[first], stops[first])
-    covering = before[found.starts] - 1
-    placed = spans.known[found.sample] & (covering >= 0)
-    covering = np.maximum(covering, 0)
-    if len(first) == 0:
+    if not len(starts):
         nothing = np.zeros(len(batch), dtype=np.int64)
         return Statistic({"placed": nothing, "single": nothing, "continued": nothing})
-    together = before[found.stops - 1] == before[found.starts]  # no start inside the word
-    together &= alone[covering]
-    single = together & placed
-    single &= trimmed_starts[covering] == found.starts
-    single &= trimmed_stops[covering] == found.stops
+    # Tokens that share their start: a library's offsets give whole characters for the bytes
+    # of one, and none of those tokens is a word by itself.
+    steps = np.diff(starts) > 0
+    if steps.all():
+        alone = None
+    else:
+        first = np.flatnonzero(np.concatenate(([True], steps)))
+        alone = np.diff(first, append=len(starts)) == 1
+        starts, stops = starts.take(first), stops.take(first)
+    begins = np.zeros(len(data) + 1, dtype=np.int32)
+    begins[starts] = 1
+    before = np.cumsum(begins, out=begins)  # token starts at or before each byte
+    covering = before.take(found.starts)
+    together = before.take(found.stops - 1) == covering  # no start inside the word
+    covering -= 1
+    placed = spans.known.take(found.sample) & (covering >= 0)
+    np.maximum(covering, 0, out=covering)
+    if alone is not None:
+        together &= alone.take(covering)
+    together &= placed
+    rows = np.flatnonzero(together)
+    covering = covering.take(rows)
+    starts, stops = _trimmed(data, starts.take(covering), stops.take(covering))
+    exact = (starts == found.starts.take(rows)) & (stops == found.stops.take(rows))
+    single = rows[exact]
     return Statistic(
         {
             "placed": encoded.by_sample(found.sample[placed]),
@@ -215,35 +221,15 @@ def unknown(encoded: EncodedText) -> Statistic:
 def ids(encoded: EncodedText) -> Statistic:
     """Occurrences of every id: by group (key group·2³² + id) and by jackknife block."""
     values = encoded.codes.ids.values.astype(np.int64)
-    offsets = encoded.codes.ids.offsets
-    group, counts = encoded.batch.group, encoded.counts
-    edges = np.flatnonzero(np.diff(group, prepend=-1)) if len(group) else np.empty(0, np.int64)
-    highest = int(values.max(initial=0)) + 1
-    by_group = []
-    for first, last in zip(edges, [*edges[1:], len(group)], strict=True):
-        piece = values[offsets[first] : offsets[last]]
-        base = np.int64(group[first]) << 32
-        by_group.append(_histogram(piece, highest, base))
-    block = np.repeat(encoded.batch.index % JACKKNIFE_BLOCKS, counts)
-    if highest * JACKKNIFE_BLOCKS <= 1 << 26:
-        flat = _histogram(block * highest + values, 1, np.int64(0))
-        keys = ((flat.keys // highest) << 32) + flat.keys % highest
-        by_block = Tally(keys, flat.counts)
+    block = np.repeat((encoded.batch.index % JACKKNIFE_BLOCKS) << 32, encoded.counts)
+    by_block = Tally(*np.unique(block + values, return_counts=True))
+    if len(encoded.batch) and (encoded.batch.group == encoded.batch.group[0]).all():
+        base = np.int64(encoded.batch.group[0]) << 32
+        by_group = Tally.of((by_block.keys & 0xFFFFFFFF) + base, by_block.counts)
     else:
-        by_block = _histogram((block << 32) + values, 1 << 62, np.int64(0))
-    return Statistic(
-        tallies={"ids-by-group": Tally.joined(by_group or [Tally()]), "ids-by-block": by_block}
-    )
-
-
-def _histogram(values: np.ndarray, highest: int, base: np.int64) -> Tally:
-    """Counts of `values`; through a dense table unless `highest` makes it too large."""
-    if highest <= 1 << 26:
-        dense = np.bincount(values)
-        keys = np.flatnonzero(dense)
-        return Tally(keys + base, dense[keys].astype(np.int64))
-    keys, counts = np.unique(values, return_counts=True)
-    return Tally(keys + base, counts.astype(np.int64))
+        group = np.repeat(encoded.batch.group << 32, encoded.counts)
+        by_group = Tally(*np.unique(group + values, return_counts=True))
+    return Statistic(tallies={"ids-by-group": by_group, "ids-by-block": by_block})
 
 
 def token_bytes(encoded: EncodedText) -> Statistic:
@@ -253,11 +239,8 @@ def token_bytes(encoded: EncodedText) -> Statistic:
     if not encoded.spans.known.all():
         keep = encoded.spans.known[encoded.token_sample]
         lengths, group = lengths[keep], group[keep]
-    longest = int(lengths.max(initial=0)) + 1
-    base = int(encoded.batch.group.min(initial=0))
-    flat = _histogram((group - base) * longest + lengths, 1, np.int64(0))
-    keys = ((flat.keys // longest + base) << 32) + flat.keys % longest
-    return Statistic(tallies={"token-bytes": Tally(keys, flat.counts)})
+    keys, counts = np.unique((group << 32) + lengths, return_counts=True)
+    return Statistic(tallies={"token-bytes": Tally(keys, counts)})
 
 
 def measure(encoded: EncodedText, functions: dict[str, Any]) -> Statistic:

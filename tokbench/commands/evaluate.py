@@ -13,7 +13,7 @@ from tokbench import tables
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.record import Record, plain
-from tokbench.runner import Job, Progress, evaluate as run_job, slug
+from tokbench.runner import Job, Progress, evaluate as run_job
 from tokbench.specs import load_tokenizer
 from tokbench.task import Task, load_suites, load_task, with_reference
 from tokbench.types import Score
@@ -45,19 +45,9 @@ def measure_all(
                 options.split or (None if options.data else task.split), options.limit, given,
             )  # fmt: skip
             with _progress(f"{tokenizer.name} · {task.name}") as progress:
-                if getattr(options, "again", False):
-                    _forget(job, Path(options.out), tokenizer)
-                record, path, _ = run_job(job, Path(options.out), options.workers, progress, tokenizer)
-            results.append((record, path))
+                out, again = Path(options.out), getattr(options, "again", False)
+                results.append(run_job(job, out, options.workers, progress, tokenizer, again))
     return results
-
-
-def _forget(job: Job, out: Path, tokenizer: object) -> None:
-    from tokbench.runner import Bench
-
-    bench = Bench(job, tokenizer)  # type: ignore[arg-type]
-    folder = out / f"{slug(bench.tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}"
-    (folder / "record.json").unlink(missing_ok=True)
 
 
 def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,10 @@ class Premium(_AgainstReference):
         yield from _summaries(self, measured, value, draws, others, n, note, worst)
 
 
+def _bounds(low: Any, high: Any, draws: np.ndarray) -> dict[str, Any]:
+    return {"low": low, "high": high, "draws": draws, "interval": "bootstrap"}
+
+
 def _facets(
     metric: Metric,
     measured: Measured,
@@ -66,7 +71,7 @@ def _facets(
 ) -> Iterator[Score]:
     low, high = measured.interval(draws)
     for g, label in enumerate(measured.groups):
-        bounds = {} if note else {"low": low[g], "high": high[g], "interval": "bootstrap"}
+        bounds = {} if note else _bounds(low[g], high[g], draws[:, g])
         yield measured.score(
             f"{metric.name}/{label}", value[g], n[g], unit=metric.unit, better=metric.better,
             note=note, **bounds,
@@ -86,8 +91,8 @@ def _summaries(
     """Maximum, mean, and means over scripts and families of languages."""
 
     def summary(facet: str, over: Callable[[np.ndarray], np.ndarray], remark: str) -> Score:
-        low, high = measured.interval(over(draws))
-        bounds = {} if note else {"low": low, "high": high, "interval": "bootstrap"}
+        own = over(draws)
+        bounds = {} if note else _bounds(*measured.interval(own), own)
         return measured.score(
             f"{metric.name}/{facet}", over(value[None])[0], int(n[others].max()), unit=metric.unit,
             better=metric.better, note=remark or note, **bounds,
@@ -176,8 +181,8 @@ class Gini(Metric):
             ("", gini),
             *((f"/lorenz-{p}", lambda t, p=p: lorenz(t, p / 100)) for p in (10, 25, 50, 75, 90)),
         ):
-            low, high = measured.interval(function(draws))
-            bounds = {} if note else {"low": low, "high": high, "interval": "bootstrap"}
+            own = function(draws)
+            bounds = {} if note else _bounds(*measured.interval(own), own)
             yield measured.score(
                 name + facet, function(value[None])[0], n, note=note,
                 unit="index" if not facet else "share of cost",

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tokbench.evidence import Tally
-from tokbench.measured import Better, Measured, jackknife
+from tokbench.measured import JACKKNIFE_BLOCKS, Better, Measured, jackknife
 from tokbench.metrics.metric import Metric
-from tokbench.statistics import JACKKNIFE_BLOCKS
 from tokbench.types import Score
 
 

@@ -21,13 +21,13 @@ class TokenBytes:
     def __init__(self, pieces: Sequence[bytes]):
         self.pieces = pieces
         self.lengths = np.fromiter(map(len, pieces), dtype=np.int32, count=len(pieces))
-        self._width = 8
         padded = b"".join(piece[:8].ljust(8, b"\0") for piece in pieces)
         self._heads = np.frombuffer(padded, dtype="<u8")
         bits = np.minimum(np.arange(9, dtype=np.uint64) * np.uint64(8), np.uint64(63))
         mask = (np.uint64(1) << bits) - np.uint64(1)
         mask[8] = np.uint64(0xFFFFFFFFFFFFFFFF)
         self._masks = mask
+        self._head_masks = mask[np.minimum(self.lengths, 8)]
 
     @cached_property
     def _long(self) -> dict[int, bytes]:
@@ -40,8 +40,9 @@ class TokenBytes:
         """
         # Every unaligned window of eight bytes as one integer, read at the token starts.
         windows = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
-        lengths = self.lengths[ids]
-        equal = (windows[starts] & self._masks[np.minimum(lengths, 8)]) == self._heads[ids]
+        lengths = self.lengths.take(ids)
+        # `take`, here and elsewhere: twice as fast as an index in brackets
+        equal = (windows.take(starts) & self._head_masks.take(ids)) == self._heads.take(ids)
         long = np.flatnonzero(equal & (lengths > 8))
         if len(long):
             equal[long] = self._match_long(data, ids[long], starts[long], lengths[long])
@@ -154,7 +155,7 @@ def token_spans(tokenizer: TextTokenizer, batch: TextBatch, codes: Codes) -> Spa
     if tokenizer.pieces is None:
         return _rescued(tokenizer, batch, codes, np.arange(samples), None)
     prefix = len(tokenizer.prefix)
-    lengths = tokenizer.pieces.lengths[ids]
+    lengths = tokenizer.pieces.lengths.take(ids)
     ends = np.cumsum(lengths, dtype=np.int64)
     before = np.concatenate(([0], ends))[offsets]  # bytes before each sample's first token
     # A sample's tokens begin `prefix` bytes before the sample: the prefix has no source bytes.

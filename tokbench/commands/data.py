@@ -1,0 +1,59 @@
+"""`tokbench data`."""
+
+from __future__ import annotations
+
+import argparse
+
+from tokbench import tables
+from tokbench.dataset import find_files, load_manifest, manifest_names, open_dataset
+from tokbench.errors import FINE, USER, UserError
+
+
+def data(options: argparse.Namespace, given: list[str]) -> int:
+    """Fetch, verify or list."""
+    if options.action == "list":
+        names = [options.name] if options.name else manifest_names()
+        rows = [_row(name) for name in names]
+        tables.emit(["dataset", "licence", "splits", "here"], rows, "table")
+        return FINE
+    if not options.name:
+        raise UserError(f"data {options.action}: which dataset? (see: tokbench list datasets)")
+    return _fetch(options) if options.action == "fetch" else _verify(options)
+
+
+def _row(name: str) -> list[str]:
+    manifest = load_manifest(name)
+    here = [s for s in manifest.splits if manifest.generator or find_files(manifest, s)]
+    return [name, manifest.licence, ", ".join(manifest.splits), ", ".join(here) or "no"]
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from tokbench.fetch import fetch_dataset
+
+    manifest = load_manifest(options.name)
+    split = options.split or manifest.default_split
+    if split not in manifest.splits:
+        open_dataset(options.name, split, fetch=False)  # says which splits there are
+    if manifest.generator or find_files(manifest, split):
+        print(f"{manifest.name}:{split} is here already")
+        return FINE
+    print(f"{manifest.name}:{split}: licence {manifest.licence}; fetching")
+    print(f"in {fetch_dataset(manifest, split)}")
+    return FINE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    """Compare the content at hand with the manifest's hashes."""
+    manifest = load_manifest(options.name)
+    status = FINE
+    for split in [options.split] if options.split else list(manifest.splits):
+        try:
+            dataset = open_dataset(manifest.name, split, fetch=False)
+        except UserError as error:
+            print(f"{manifest.name}:{split}: {str(error).partition(': ')[2]}")
+            status = USER if "differs" in str(error) else status
+            continue
+        known = dataset.known
+        word = f"is the known content '{known}'" if known else "is here; the manifest pins no such hash"
+        print(f"{manifest.name}:{split}: {len(dataset.parts)} groups, {word} ({dataset.fingerprint})")
+    return status

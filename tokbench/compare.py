@@ -1,0 +1,257 @@
+"""Paired comparison of tokenizers that answered the same question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tokbench.errors import UserError
+from tokbench.evidence import Evidence
+from tokbench.files import read_bytes, sha256
+from tokbench.measured import LEVEL, Measured
+from tokbench.metrics.metric import Metric
+from tokbench.record import Record
+from tokbench.task import Task
+from tokbench.tokenizers.text.adapter import TextTokenizer
+from tokbench.types import Score
+
+ALPHA = 0.05
+_FROM_TALLIES = {"ids", "token-bytes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Score of the other minus that of the baseline.
+
+    low, high: paired-bootstrap interval; p: two-sided, from the bootstrap's standard error;
+    adjusted: p after Holm's correction over all differences of the comparison. All None
+    where there is no paired evidence.
+    """
+
+    task: str
+    score: str
+    unit: str
+    better: str
+    baseline: float
+    other: float
+    other_name: str
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    adjusted: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """`better`, `worse`, `higher`, `lower`, `equal` or `not distinguishable`."""
+        difference = self.other - self.baseline
+        if self.adjusted is None:
+            return "equal" if difference == 0 else "no paired evidence"
+        if difference == 0 and self.low == self.high:
+            return "equal"
+        if self.adjusted >= ALPHA:
+            return "not distinguishable"
+        if self.better == "neither":
+            return "higher" if difference > 0 else "lower"
+        return "better" if (difference > 0) == (self.better == "higher") else "worse"
+
+
+def refuse_unlike(first: Record, second: Record) -> None:
+    """Raise `UserError` naming the part of the signature in which two questions differ."""
+    a, b = first.about, second.about
+    parts: list[tuple[str, object, object]] = [
+        ("task", first.task, second.task),
+        ("metrics", set(a.task.metrics), set(b.task.metrics)),
+        ("sample unit", a.task.unit, b.task.unit),
+        ("dataset", f"{a.dataset.name}@{a.dataset.version}", f"{b.dataset.name}@{b.dataset.version}"),
+        ("split", a.dataset.split, b.dataset.split),
+        ("data hash", a.dataset.fingerprint[:12], b.dataset.fingerprint[:12]),
+        ("limit", first.limit, second.limit),
+        ("task fingerprint", a.task.fingerprint[:12], b.task.fingerprint[:12]),
+    ]
+    for name, one, other in parts:
+        if one != other:
+            if isinstance(one, set) and isinstance(other, set):
+                one, other = sorted(one - other) or "-", sorted(other - one) or "-"
+            raise UserError(
+                f"{first.tokenizer} and {second.tokenizer} answered different questions: "
+                f"{name}: {one} against {other}"
+            )
+
+
+def load_evidence(record: Record, path: Path) -> Evidence | None:
+    """Per-sample evidence beside a record (run folder or leaderboard), or None.
+
+    Raises `UserError` when the file is there but is not the record's.
+    """
+    beside = path.with_name("samples.parquet") if path.name == "record.json" else path.with_suffix(".parquet")
+    if not beside.is_file():
+        return None
+    content = read_bytes(beside)
+    if sha256(content) != record.evidence:
+        raise UserError(f"{beside}: is not the evidence that {path.name} names (its hash differs)")
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = parquet.read_table(pa.BufferReader(content))
+    labels = table["group"].combine_chunks()
+    columns = {
+        name: np.asarray(table[name].combine_chunks()).astype(np.int64)
+        for name in table.column_names
+        if name not in ("group", "index")
+    }
+    block = int((table.schema.metadata or {}).get(b"block", b"1"))
+    return Evidence(
+        np.asarray(labels.indices).astype(np.int64),
+        np.asarray(table["index"].combine_chunks()).astype(np.int64),
+        columns,
+        block=block,
+    )
+
+
+def group_labels(path: Path) -> list[str]:
+    """Group labels of the evidence beside a record."""
+    from pyarrow import parquet
+
+    beside = path.with_name("samples.parquet") if path.name == "record.json" else path.with_suffix(".parquet")
+    table = parquet.read_table(beside, columns=["group"])
+    return [str(label) for label in table["group"].combine_chunks().dictionary.to_pylist()]
+
+
+def replicates(record: Record, path: Path, task: Task, parallel: bool) -> dict[str, np.ndarray]:
+    """Bootstrap replicates of every score that has paired evidence, by score name."""
+    evidence = load_evidence(record, path)
+    if evidence is None:
+        return {}
+    spec = record.about.tokenizer.spec
+    measured = Measured(evidence, group_labels(path), parallel, spec, task.seed)
+    for metric in task.made:
+        if not _FROM_TALLIES & set(metric.statistics):
+            _run(metric, measured)
+    return measured.kept
+
+
+def _run(metric: Metric, measured: Measured) -> list[Score]:
+    return list(metric.result(measured))
+
+
+def differences(
+    records: Sequence[tuple[Record, Path]], task: Task, parallel: bool, names: Sequence[str]
+) -> list[Difference]:
+    """Every other record against the first, on the scores `names`, Holm-corrected."""
+    (first, first_path), *others = records
+    base_draws = replicates(first, first_path, task, parallel)
+    found: list[Difference] = []
+    for record, path in others:
+        refuse_unlike(first, record)
+        own_draws = replicates(record, path, task, parallel)
+        for name in names:
+            a, b = first.score(name), record.score(name)
+            if a is None or b is None or a.value is None or b.value is None:
+                continue
+            low = high = p = None
+            if name in base_draws and name in own_draws:
+                low, high, p = paired(own_draws[name] - base_draws[name], b.value - a.value)
+            found.append(
+                Difference(
+                    first.task, name, a.unit, a.better, a.value, b.value, record.tokenizer, low, high, p
+                )
+            )
+    return _corrected(found)
+
+
+def paired(draws: np.ndarray, difference: float) -> tuple[float, float, float]:
+    """Percentile interval of paired differences and a two-sided p-value.
+
+    p is from the normal distribution with the bootstrap's standard error: unlike a share of
+    replicates it has no floor, which Holm's correction over many scores would run into.
+    """
+    finite = draws[np.isfinite(draws)]
+    if not len(finite):
+        return math.nan, math.nan, 1.0
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(finite, [tail, 1 - tail])
+    error = float(finite.std(ddof=1))
+    if error < 1e-15:
+        return float(low), float(high), 1.0 if difference == 0 else 0.0
+    return float(low), float(high), math.erfc(abs(difference) / error / math.sqrt(2))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the given order."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    adjusted, highest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def _corrected(found: list[Difference]) -> list[Difference]:
+    from dataclasses import replace
+
+    tested = [i for i, d in enumerate(found) if d.p is not None]
+    for place, value in zip(tested, holm([float(found[i].p or 0.0) for i in tested]), strict=True):
+        found[place] = replace(found[place], adjusted=value)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What two vocabularies share, by surface bytes.
+
+    jaccard: |A∩B|/|A∪B|. covered: share of B's token occurrences on the sample texts whose
+    surface A has. numbers: share of 900 whole numbers (100 of each length from 1 to 9 digits)
+    that both cut at the same digits.
+    """
+
+    shared: int
+    jaccard: float
+    covered: float | None
+    numbers: float | None
+
+
+def overlap(a: TextTokenizer, b: TextTokenizer, texts: Sequence[str]) -> Overlap | None:
+    """Overlap of A and B, or None where a vocabulary has no byte surfaces."""
+    surfaces_a, surfaces_b = set(a.vocabulary()), set(b.vocabulary())
+    if not surfaces_a or not surfaces_b or b.pieces is None:
+        return None
+    shared = len(surfaces_a & surfaces_b)
+    counts = np.bincount(b.encode(list(texts)).ids.values, minlength=len(b.pieces.pieces))
+    seen = np.flatnonzero(counts)
+    seen = seen[b.pieces.lengths[seen] > 0]
+    total = int(counts[seen].sum())
+    kept = sum(int(counts[i]) for i in seen if b.pieces.pieces[i] in surfaces_a)
+    return Overlap(
+        shared,
+        shared / len(surfaces_a | surfaces_b),
+        kept / total if total else None,
+        _same_numbers(a, b),
+    )
+
+
+def _same_numbers(a: TextTokenizer, b: TextTokenizer) -> float:
+    import random
+
+    from tokbench.text.batch import TextBatch
+    from tokbench.tokenizers.text.adapter import token_spans
+
+    rng = random.Random(0)
+    texts = [
+        str(rng.randrange(10 ** (length - 1) if length > 1 else 0, 10**length))
+        for length in range(1, 10)
+        for _ in range(100)
+    ]
+    rows = np.zeros(len(texts), np.int64)
+    cuts = []
+    for tokenizer in (a, b):
+        batch = TextBatch(texts, rows, np.arange(len(texts)))
+        codes = tokenizer.encode(texts)
+        spans = token_spans(tokenizer, batch, codes)
+        starts = spans.starts - np.repeat(batch.starts, codes.ids.lengths)
+        offsets = codes.ids.offsets
+        cuts.append([set(starts[i:j].tolist()) | {0} for i, j in zip(offsets, offsets[1:], strict=False)])
+    return sum(x == y for x, y in zip(*cuts, strict=True)) / len(texts)

@@ -1,0 +1,187 @@
+"""The leaderboard: a folder of records, one file each; pandas at the surface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokbench.dataset import load_manifest, manifest_names
+from tokbench.errors import UserError, near
+from tokbench.files import atomic_write, builtin, read_bytes, sha256
+from tokbench.record import Record, read_record, record_key
+from tokbench.runner import slug
+from tokbench.task import load_task, task_paths, with_reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def default_folder() -> Path:
+    """`leaderboards` here, else the shipped one."""
+    here = Path("leaderboards")
+    return here if here.is_dir() else builtin("leaderboards")
+
+
+def check_record(record: Record, path: Path, folder: Path) -> list[str]:
+    """What stands against filing a record: one line for each failed check, its name first."""
+    about, refused = record.about, []
+    expected = record_key(
+        about.tokenizer.fingerprint, about.task.fingerprint, about.dataset.fingerprint, record.limit
+    )
+    if record.key != expected:
+        refused.append(f"key: {record.key[:12]} is not the hash of the record's own fingerprints")
+    if record.status != "complete" or record.failures:
+        lost = sum(failure.count for failure in record.failures.values())
+        refused.append(f"complete: {lost:,} samples failed; only complete records are filed")
+    if record.limit is not None:
+        refused.append(f"limit: made with --limit {record.limit}; evaluate the whole data")
+    refused += _task_checks(record)
+    refused += _data_checks(record)
+    for score in record.scores:
+        numbers = [v for v in (score.value, score.low, score.high) if v is not None]
+        if not all(map(math.isfinite, numbers)):
+            refused.append(f"scores: {score.name} is not a finite number")
+        if score.low is not None and score.high is not None and score.low > score.high:
+            refused.append(f"scores: {score.name}: its interval is upside down")
+    evidence = path.with_name("samples.parquet")
+    if not evidence.is_file():
+        refused.append(f"evidence: no samples.parquet beside {path.name}")
+    elif sha256(read_bytes(evidence)) != record.evidence:
+        refused.append("evidence: samples.parquet is not the file that the record names")
+    twin = next((folder / slug(record.task)).glob(f"*--{record.key[:12]}.json"), None)
+    if twin is not None:
+        refused.append(f"duplicate: {twin} has the same key")
+    return refused
+
+
+def _task_checks(record: Record) -> list[str]:
+    if record.task not in task_paths():
+        return [f"task: '{record.task}' is not a task of this tokbench"]
+    task = load_task(record.task)
+    for signature in record.about.task.metrics:
+        for part in signature.split("|"):
+            if part.startswith("reference:"):
+                task = with_reference(task, part.partition(":")[2])
+    if task.fingerprint() != record.about.task.fingerprint:
+        return [f"task: '{record.task}' has changed since (its fingerprint differs); evaluate again"]
+    return []
+
+
+def _data_checks(record: Record) -> list[str]:
+    data = record.about.dataset
+    if data.name not in manifest_names():
+        return [f"data: '{data.name}' is not a dataset with a manifest"]
+    split = load_manifest(data.name).splits.get(data.split)
+    known = split.fingerprints if split else {}
+    if "+" in data.split or data.fingerprint not in known.values():
+        return [f"data: the hash of {data.name}:{data.split} is not among the manifest's known contents"]
+    return []
+
+
+def submit(path: Path, folder: Path) -> Path:
+    """Check a record and file it with its evidence; the path it now has.
+
+    Raises `UserError` naming every failed check; nothing is written then.
+    """
+    if path.is_dir():
+        path = path / "record.json"
+    record = read_record(path)
+    refused = check_record(record, path, folder)
+    if refused:
+        raise UserError(f"{path}: refused:\n  " + "\n  ".join(refused))
+    stem = f"{slug(record.tokenizer)}--{record.key[:12]}"
+    target = folder / slug(record.task) / f"{stem}.json"
+    atomic_write(target.with_suffix(".parquet"), read_bytes(path.with_name("samples.parquet")))
+    atomic_write(target, record.to_json())
+    return target
+
+
+def find_row(name: str, folder: Path | None = None) -> tuple[Record, Path] | None:
+    """The newest leaderboard record for `TASK/TOKENIZER`, or None."""
+    task, slash, tokenizer = name.partition("/")
+    shelf = (folder or default_folder()) / slug(task)
+    if not slash or not tokenizer or not shelf.is_dir():
+        return None
+    found = [(read_record(path), path) for path in shelf.glob(f"{slug(tokenizer)}--*.json")]
+    found = [pair for pair in found if pair[0].tokenizer == tokenizer or slug(tokenizer) == slug(pair[0].tokenizer)]
+    return max(found, key=lambda pair: pair[0].provenance.created, default=None)
+
+
+def records(folder: Path, task: str | None = None) -> list[tuple[Record, Path]]:
+    """All records of a leaderboard, or of one task, in a stable order."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no leaderboard here (submit a record, or give --from DIR)")
+    if task is not None and not (folder / slug(task)).is_dir():
+        names = [p.name for p in folder.iterdir() if p.is_dir()]
+        raise UserError(f"no records of task '{task}' in {folder}{near(task, names)}")
+    pattern = f"{slug(task)}/*.json" if task else "*/*.json"
+    return [(read_record(path), path) for path in sorted(folder.glob(pattern))]
+
+
+def frame(found: Sequence[tuple[Record, Path]]) -> pd.DataFrame:
+    """Long and tidy: one row for each score of each record.
+
+    Columns: task, tokenizer, score, facet, value, low, high, n, unit, better, signature, key,
+    question (records with the same question are comparable), created, path.
+    """
+    import pandas as pd
+
+    rows = []
+    for record, path in found:
+        question = sha256(record.about.task.fingerprint, record.about.dataset.fingerprint)[:12]
+        for score in record.scores:
+            name, _, facet = score.name.partition("/")
+            rows.append((
+                record.task, record.tokenizer, name, facet, score.value, score.low, score.high,
+                score.n, score.unit, score.better, record.score_signature(score), record.key,
+                question, record.provenance.created, str(path),
+            ))  # fmt: skip
+    columns = [
+        "task", "tokenizer", "score", "facet", "value", "low", "high", "n", "unit", "better",
+        "signature", "key", "question", "created", "path",
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    for column in ("value", "low", "high"):
+        table[column] = pd.to_numeric(table[column]).astype("float64")
+    return table
+
+
+def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.DataFrame]:
+    """One table for each question of a task: tokenizers by rows, scores by columns, ranked by
+    the first score; `rank` has ties where intervals overlap with the best of the group."""
+    import pandas as pd
+
+    table = table[table["task"] == task]
+    full = table["score"] + table["facet"].map(lambda facet: f"/{facet}" if facet else "")
+    table = table.assign(full=full)
+    tables = []
+    for _, rows in table.groupby("question", sort=True):
+        # The newest record of a tokenizer stands for it.
+        newest = rows.sort_values("created").drop_duplicates(["tokenizer", "full"], keep="last")
+        wide = newest.pivot(index="tokenizer", columns="full", values="value").reindex(columns=list(scores))
+        main = newest[newest["full"] == scores[0]].set_index("tokenizer")
+        descending = bool((main["better"] == "higher").any())
+        order = main["value"].sort_values(ascending=not descending, na_position="last").index
+        wide = wide.loc[order]
+        wide.insert(0, "rank", pd.Series(ranks(main.loc[order], descending), index=order))
+        tables.append(wide)
+    return tables
+
+
+def ranks(main: pd.DataFrame, descending: bool) -> list[int | None]:
+    """Competition ranks down a sorted column, tied while the interval overlaps the leader's."""
+    found: list[int | None] = []
+    leader, rank = None, 0
+    for place, row in enumerate(main.itertuples(), start=1):
+        if row.value is None or math.isnan(row.value):
+            found.append(None)
+            continue
+        low = row.value if math.isnan(row.low) else row.low
+        high = row.value if math.isnan(row.high) else row.high
+        overlaps = leader is not None and (high >= leader[0] if descending else low <= leader[1])
+        if not overlaps:
+            rank, leader = place, (low, high)
+        found.append(rank)
+    return found
