@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from tokbench import own_version
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
 
 FORMATS = ("table", "json", "csv", "md")
@@ -29,11 +33,20 @@ class _Parser(argparse.ArgumentParser):
             known = message.partition("(choose from ")[2].rstrip(")").replace("'", "").split(", ")
             message = f"'{given}' is not one of {', '.join(known)}{near(given, known)}"
         elif message.startswith("unrecognized arguments:"):
-            given = message.partition(": ")[2].split()[0]
-            options = [option for action in self._actions for option in action.option_strings]
-            message = f"no option or argument '{given}'{near(given, options)}"
+            given = message.partition(": ")[2].split()[0].partition("=")[0]
+            message = f"no option or argument '{given}'{near(given, self._known_options())}"
         print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(USER)
+
+    def _known_options(self) -> set[str]:
+        """Options of this parser and of its commands, one of which was given the argument."""
+        known: set[str] = set()
+        for action in self._actions:
+            known.update(action.option_strings)
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    known |= parser._known_options()
+        return known
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--again", action="store_true", help="measure anew what has a record")
 
     compare = command("compare", "differences between tokenizers, with paired intervals")
-    compare.add_argument("subject", nargs="+", metavar="A", help="specs, record files or leaderboard rows (TASK/NAME)")
+    compare.add_argument(
+        "subject",
+        nargs="+",
+        metavar="A",
+        help="specs, record files or leaderboard rows (TASK/NAME)",
+    )
     _questions(compare)
     _format(compare)
     compare.add_argument("--full", action="store_true", help="show the scores of every group")
@@ -68,12 +86,22 @@ def _parser() -> argparse.ArgumentParser:
 
     board = command("leaderboard", "the table of filed records")
     board.add_argument("task", nargs="?", metavar="TASK")
-    board.add_argument("--from", dest="folder", default=None, metavar="DIR", help="default: leaderboards here, else the shipped one")
-    board.add_argument("--scores", metavar="NAME,…", help="columns; default: the task's headline scores")
+    board.add_argument(
+        "--from",
+        dest="folder",
+        default=None,
+        metavar="DIR",
+        help="default: leaderboards here, else the shipped one",
+    )
+    board.add_argument(
+        "--scores", metavar="NAME,…", help="columns; default: the task's headline scores"
+    )
     _format(board)
 
     listing = command("list", "what there is")
-    listing.add_argument("kind", nargs="?", choices=("tokenizers", "tasks", "datasets", "metrics", "suites"))
+    listing.add_argument(
+        "kind", nargs="?", choices=("tokenizers", "tasks", "datasets", "metrics", "suites")
+    )
     listing.add_argument("--format", choices=("table", "json"), default="table")
 
     show = command("show", "everything about a tokenizer family, task, dataset, metric or suite")
@@ -93,13 +121,24 @@ def _parser() -> argparse.ArgumentParser:
 def _questions(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--suite", metavar="NAME", help="a named list of tasks; default by modality")
-    which.add_argument("--task", action="append", metavar="NAME", help="a task, or a task file; may repeat")
-    parser.add_argument("--data", metavar="NAME_OR_PATH", help="a dataset, file or folder instead of the task's own")
+    which.add_argument(
+        "--task", action="append", metavar="NAME", help="a task, or a task file; may repeat"
+    )
+    parser.add_argument(
+        "--data", metavar="NAME_OR_PATH", help="a dataset, file or folder instead of the task's own"
+    )
     parser.add_argument("--split", metavar="SPLIT")
     parser.add_argument("--reference", metavar="CODE", help="reference language, such as eng_Latn")
     parser.add_argument("--out", default="runs", metavar="DIR", help="run folders; default: runs")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="first N samples of each group: a trial, never submitted")
-    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes; default 1")
+    parser.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help="first N samples of each group: a trial, never submitted",
+    )
+    parser.add_argument(
+        "--workers", type=_positive, default=1, metavar="N", help="processes; default 1"
+    )
 
 
 def _format(parser: argparse.ArgumentParser) -> None:
@@ -115,36 +154,60 @@ def _positive(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (see `tokbench.errors`)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no arrows
     try:
-        return _dispatch(given)
+        try:
+            status = _dispatch(given)
+        except SystemExit as error:  # argparse has printed help or an error
+            status = error.code if isinstance(error.code, int) else USER
+        sys.stdout.flush()  # here, so that a reader who has gone or a full disk shows
+        return status
     except UserError as error:
+        if os.environ.get("TOKBENCH_DEBUG"):
+            raise
         print(f"tokbench: {error}", file=sys.stderr)
         return USER
     except KeyboardInterrupt:
         print("tokbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        if arguments is None:  # as a program: do not wait for threads that still measure
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone (| head); nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()  # the reader of our output has gone (| head); nothing is wrong
         return 0
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else USER
     except Exception as error:
         if os.environ.get("TOKBENCH_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in _MACHINE:
+            _close_output()
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"tokbench: {where}cannot write: {error.strerror}", file=sys.stderr)
+            return USER
         import traceback
 
         traceback.print_exc()
-        print(f"tokbench: this is a bug of tokbench: {type(error).__name__}: {error}", file=sys.stderr)
+        print(
+            f"tokbench: this is a bug of tokbench: {type(error).__name__}: {error}", file=sys.stderr
+        )
         return BUG
+
+
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What a disk refuses; wherever it comes up, it is not our bug."""
+
+
+def _close_output() -> None:
+    """Send what is left for stdout nowhere, or the interpreter complains as it exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(given: list[str]) -> int:
     parser = _parser()
     options = parser.parse_args(given)
     if options.version:
-        from tokbench.record import own_version
-
         print(f"tokbench {own_version()}")
         return 0
     if options.command is None:
@@ -152,9 +215,16 @@ def _dispatch(given: list[str]) -> int:
         return 0
     from importlib import import_module
 
-    module = {"list": "listing", "show": "listing", "eval": "evaluate"}.get(options.command, options.command)
-    function = getattr(import_module(f"tokbench.commands.{module}"), options.command.replace("eval", "evaluate"))
-    return int(function(options, given) or 0)
+    module, function = _FUNCTIONS.get(options.command, (options.command, options.command))
+    command = getattr(import_module(f"tokbench.commands.{module}"), function)
+    return int(command(options, given) or 0)
+
+
+_FUNCTIONS = {
+    "eval": ("evaluate", "evaluate"),
+    "list": ("listing", "list_names"),
+    "show": ("listing", "show_name"),
+}
 
 
 if __name__ == "__main__":

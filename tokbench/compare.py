@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,20 +63,23 @@ class Difference:
 def refuse_unlike(first: Record, second: Record) -> None:
     """Raise `UserError` naming the part of the signature in which two questions differ."""
     a, b = first.about, second.about
-    parts: list[tuple[str, object, object]] = [
+    ours, theirs = set(a.task.metrics), set(b.task.metrics)
+    parts = [
         ("task", first.task, second.task),
-        ("metrics", set(a.task.metrics), set(b.task.metrics)),
+        ("metrics", sorted(ours - theirs) or "-", sorted(theirs - ours) or "-"),
         ("sample unit", a.task.unit, b.task.unit),
-        ("dataset", f"{a.dataset.name}@{a.dataset.version}", f"{b.dataset.name}@{b.dataset.version}"),
+        (
+            "dataset",
+            f"{a.dataset.name}@{a.dataset.version}",
+            f"{b.dataset.name}@{b.dataset.version}",
+        ),
         ("split", a.dataset.split, b.dataset.split),
         ("data hash", a.dataset.fingerprint[:12], b.dataset.fingerprint[:12]),
-        ("limit", first.limit, second.limit),
+        ("limit", str(first.limit), str(second.limit)),
         ("task fingerprint", a.task.fingerprint[:12], b.task.fingerprint[:12]),
     ]
     for name, one, other in parts:
         if one != other:
-            if isinstance(one, set) and isinstance(other, set):
-                one, other = sorted(one - other) or "-", sorted(other - one) or "-"
             raise UserError(
                 f"{first.tokenizer} and {second.tokenizer} answered different questions: "
                 f"{name}: {one} against {other}"
@@ -87,7 +91,11 @@ def load_evidence(record: Record, path: Path) -> Evidence | None:
 
     Raises `UserError` when the file is there but is not the record's.
     """
-    beside = path.with_name("samples.parquet") if path.name == "record.json" else path.with_suffix(".parquet")
+    beside = (
+        path.with_name("samples.parquet")
+        if path.name == "record.json"
+        else path.with_suffix(".parquet")
+    )
     if not beside.is_file():
         return None
     content = read_bytes(beside)
@@ -116,7 +124,11 @@ def group_labels(path: Path) -> list[str]:
     """Group labels of the evidence beside a record."""
     from pyarrow import parquet
 
-    beside = path.with_name("samples.parquet") if path.name == "record.json" else path.with_suffix(".parquet")
+    beside = (
+        path.with_name("samples.parquet")
+        if path.name == "record.json"
+        else path.with_suffix(".parquet")
+    )
     table = parquet.read_table(beside, columns=["group"])
     return [str(label) for label in table["group"].combine_chunks().dictionary.to_pylist()]
 
@@ -157,7 +169,16 @@ def differences(
                 low, high, p = paired(own_draws[name] - base_draws[name], b.value - a.value)
             found.append(
                 Difference(
-                    first.task, name, a.unit, a.better, a.value, b.value, record.tokenizer, low, high, p
+                    first.task,
+                    name,
+                    a.unit,
+                    a.better,
+                    a.value,
+                    b.value,
+                    record.tokenizer,
+                    low,
+                    high,
+                    p,
                 )
             )
     return _corrected(found)
@@ -253,5 +274,5 @@ def _same_numbers(a: TextTokenizer, b: TextTokenizer) -> float:
         spans = token_spans(tokenizer, batch, codes)
         starts = spans.starts - np.repeat(batch.starts, codes.ids.lengths)
         offsets = codes.ids.offsets
-        cuts.append([set(starts[i:j].tolist()) | {0} for i, j in zip(offsets, offsets[1:], strict=False)])
+        cuts.append([set(starts[i:j].tolist()) | {0} for i, j in pairwise(offsets)])
     return sum(x == y for x, y in zip(*cuts, strict=True)) / len(texts)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
 from tokbench.errors import UserError, near
 from tokbench.files import builtin, data_roots, sha256
-from tokbench.readers import Found, Part
+from tokbench.readers import FIELDS, Found, Part
 from tokbench.registry import READERS, locate
 from tokbench.strict import load_toml
 
@@ -32,8 +33,8 @@ class Get(msgspec.Struct, forbid_unknown_fields=True):
 
     url: str
     sha256: str | None = None
-    unpack: str = "none"
-    strip: int = 0
+    unpack: Literal["none", "tar.gz", "zip"] = "none"
+    strip: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Split(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,16 +42,16 @@ class Split(msgspec.Struct, forbid_unknown_fields=True):
 
     path: str | None = None
     hub_split: str | None = None
-    limit: int | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
     fingerprints: dict[str, str] = {}
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """A dataset as a file in `data_manifests/` describes it."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     version: str
-    modality: str
+    modality: Literal["text", "image", "video", "audio"]
     title: str
     description: str
     licence: str
@@ -122,20 +123,33 @@ def load_manifest(name: str) -> Manifest:
     path = Path(name) if name.endswith(".toml") else builtin("data_manifests") / f"{name}.toml"
     if not path.is_file():
         names = manifest_names()
-        raise UserError(f"no dataset named '{name}'{near(name, names)} (see: tokbench list datasets)")
+        nothing = "no such file, folder or dataset" if "/" in name else "no dataset of that name"
+        raise UserError(f"'{name}': {nothing}{near(name, names)} (see: tokbench list datasets)")
     manifest = load_toml(path, Manifest)
     if manifest.default_split not in manifest.splits:
-        raise UserError(f"{path}: default_split: no split '{manifest.default_split}'")
+        hint = near(manifest.default_split, manifest.splits)
+        raise UserError(f"{path}: default_split: no split '{manifest.default_split}'{hint}")
+    if manifest.reader not in READERS and ":" not in manifest.reader:
+        hint = near(manifest.reader, READERS)
+        raise UserError(
+            f"{path}: reader: no reader '{manifest.reader}'{hint} (there are {', '.join(READERS)})"
+        )
+    known = FIELDS.get(manifest.reader, manifest.fields)
+    for key in manifest.fields:
+        if key not in known:
+            knows = f"{manifest.reader} knows {', '.join(known)}" if known else "it has none"
+            raise UserError(f"{path}: fields: no field '{key}'{near(key, known)} ({knows})")
     return manifest
 
 
 def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -> Dataset:
-    """A dataset by manifest name or by path.
+    """A dataset by manifest name or by path (`./numbers` where a manifest has the name).
 
     `split` may join several with `+`: their samples follow each other in every group.
     Missing files are fetched as the manifest says; `UserError` says how when they cannot be.
     """
-    if Path(reference).exists() and not reference.endswith(".toml"):
+    shipped = "/" not in reference and reference in manifest_names()
+    if not shipped and Path(reference).exists() and not reference.endswith(".toml"):
         if split not in (None, "all"):
             raise UserError(f"--split {split}: {reference} is a path and has no splits")
         return _from_path(Path(reference))
@@ -152,8 +166,15 @@ def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -
         Chain([dataset.parts[number] for dataset in opened]) for number in range(len(first.parts))
     ]
     return Dataset(
-        manifest.name, manifest.version, split, list(parts), manifest.parallel,
-        manifest.raw_bytes, manifest, manifest.reader, manifest.fields,
+        manifest.name,
+        manifest.version,
+        split,
+        list(parts),
+        manifest.parallel,
+        manifest.raw_bytes,
+        manifest,
+        manifest.reader,
+        manifest.fields,
     )
 
 
@@ -167,7 +188,10 @@ class Chain(Part):
     def fingerprint(self) -> str:
         return sha256(*(part.fingerprint() for part in self.parts))
 
-    def samples(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def size(self) -> int:
+        return sum(part.size() for part in self.parts)
+
+    def samples(self):  # type: ignore[no-untyped-def]
         return (text for part in self.parts for text in part.samples())
 
 
@@ -182,7 +206,10 @@ class Joined(Part):
     def fingerprint(self) -> str:
         return self.part.fingerprint()
 
-    def samples(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def size(self) -> int:
+        return self.part.size()
+
+    def samples(self):  # type: ignore[no-untyped-def]
         yield self.part.whole()
 
 
@@ -205,8 +232,15 @@ def _open_split(manifest: Manifest, split: str, fetch: bool) -> Dataset:
             raise UserError(_how_to_get(manifest, split))
         parts = READERS.get(manifest.reader)(found, manifest.fields)
     dataset = Dataset(
-        manifest.name, manifest.version, split, parts, manifest.parallel,
-        manifest.raw_bytes, manifest, manifest.reader, manifest.fields,
+        manifest.name,
+        manifest.version,
+        split,
+        parts,
+        manifest.parallel,
+        manifest.raw_bytes,
+        manifest,
+        manifest.reader,
+        manifest.fields,
     )
     known = manifest.splits[split].fingerprints
     if known and not manifest.varies and dataset.fingerprint not in known.values():
@@ -220,7 +254,11 @@ def _open_split(manifest: Manifest, split: str, fetch: bool) -> Dataset:
 
 def _how_to_get(manifest: Manifest, split: str) -> str:
     path = manifest.splits[split].path or f"{manifest.name}/{split}"
-    way = f"run `tokbench data fetch {manifest.name}`" if manifest.get or manifest.hub else "see its homepage"
+    way = (
+        f"run `tokbench data fetch {manifest.name}`"
+        if manifest.get or manifest.hub
+        else "see its homepage"
+    )
     return f"{manifest.name}:{split}: no files at {path} under TOKBENCH_DATA or the cache; {way}"
 
 
@@ -239,10 +277,11 @@ def find_files(manifest: Manifest, split: str) -> Found:
         folder = (root / before).parent if not before.endswith("/") else root / before
         if not folder.is_dir():
             continue
+        start = before.rpartition("/")[2]
         found = [
-            (path.name[: len(path.name) - len(after)], path)
+            (path.name[len(start) : len(path.name) - len(after)], path)
             for path in sorted(folder.iterdir())
-            if path.is_file() and path.name.endswith(after)
+            if path.is_file() and path.name.startswith(start) and path.name.endswith(after)
         ]
         if found:
             return found
@@ -269,9 +308,12 @@ def _from_path(path: Path) -> Dataset:
         raise UserError(f"{path}: no files in this folder")
     readers = {_reader_of(file) for file in files}
     if len(readers) > 1:
-        raise UserError(f"{path}: files of several kinds ({', '.join(sorted(readers))}); one kind a folder")
+        raise UserError(
+            f"{path}: files of several kinds ({', '.join(sorted(readers))}); one kind a folder"
+        )
     reader = readers.pop()
-    found = [("" if len(files) == 1 else _stem(file), file) for file in files]
+    alone = len(files) == 1 and reader != "po"  # a catalogue brings the msgids as a second group
+    found = [("" if alone else _stem(file), file) for file in files]
     labels = [group for group, _ in found]
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)

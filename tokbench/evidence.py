@@ -50,8 +50,9 @@ class Tally:
         """Summed over equal keys."""
         if len(keys) == 0:
             return cls()
-        order = np.argsort(keys, kind="stable")
-        keys, counts = keys[order], counts[order]
+        if (keys[1:] <= keys[:-1]).any():
+            order = np.argsort(keys, kind="stable")
+            keys, counts = keys[order], counts[order]
         first = np.concatenate(([True], keys[1:] != keys[:-1]))
         at = np.flatnonzero(first)
         return cls(

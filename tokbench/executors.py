@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,42 +38,81 @@ def run(
         return
     workers = min(workers, len(waiting))
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_begin, initargs=(bench.job, bench.key, workers)
     ) as pool:
-        futures = [pool.submit(_work, shards[n], _path(folder, n)) for n in waiting]
+        with _interrupts_ignored():
+            futures = [pool.submit(_work, shards[n], _path(folder, n)) for n in waiting]
         try:
             for future in as_completed(futures):
                 future.result()
                 done += 1
                 if progress:
                     progress(done, len(shards))
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()  # a shard is written whole or not at all
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(
+                    "a worker process died (out of memory?); finished shards are kept: run the "
+                    "same command again, with fewer --workers"
+                ) from error
             raise
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, which a terminal sends to all of them: this
+    process does, and stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:06}.npz"
 
 
-_bench: Bench | None = None
+_bench: Bench | UserError | None = None
 
 
 def _begin(job: Job, key: str, workers: int) -> None:
     """Load tokenizer and data once in a worker; cores are shared, not fought over."""
     global _bench
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     from tokbench.runner import Bench
 
-    bench = Bench(job)
-    bench.tokenizer.max_threads = threads
-    if bench.key != key:
-        raise UserError(f"{job.spec}: a worker loaded another tokenizer or other data (key differs)")
-    _bench = bench
+    try:
+        bench = Bench(job)
+        bench.tokenizer.max_threads = threads
+        if bench.key != key:
+            raise UserError(
+                f"{job.spec}: a worker loaded another tokenizer or other data (key differs)"
+            )
+        _bench = bench
+    except UserError as error:  # raised by its first shard: a failed start would break the pool
+        _bench = error
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed ends too, instead of waiting for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(shard: Shard, path: Path) -> None:
+    if isinstance(_bench, UserError):
+        raise _bench
     assert _bench is not None
     atomic_write(path, _bench.evidence(shard).to_bytes())

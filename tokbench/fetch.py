@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import shutil
 import tarfile
 import tempfile
-import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tokbench.dataset import Get, Hub, Manifest
 from tokbench.errors import UserError, one_line
 from tokbench.files import atomic_write, cache_dir
+from tokbench.hub import require_hub
 
 
 def fetch_dataset(manifest: Manifest, split: str) -> Path:
@@ -28,20 +33,24 @@ def fetch_dataset(manifest: Manifest, split: str) -> Path:
         return _fetch_hub(manifest, manifest.hub, split, target / split)
     if manifest.get is not None:
         return _fetch_url(manifest, manifest.get, target)
-    raise UserError(f"{manifest.name}: nothing to fetch: {manifest.note or 'it is made on this machine'}")
+    raise UserError(
+        f"{manifest.name}: nothing to fetch: {manifest.note or 'it is made on this machine'}"
+    )
 
 
 def _fetch_url(manifest: Manifest, get: Get, target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
-        archive = Path(scratch) / Path(get.url).name
+    with _scratch(target.parent) as scratch:
+        archive = scratch / (Path(urllib.parse.urlsplit(get.url).path).name or "download")
         digest = hashlib.sha256()
         try:
             with urllib.request.urlopen(get.url, timeout=60) as answer, archive.open("wb") as file:
                 while piece := answer.read(1 << 20):
                     digest.update(piece)
                     file.write(piece)
-        except (OSError, urllib.error.URLError) as error:
+                promised = answer.headers.get("Content-Length")
+                if promised is not None and file.tell() != int(promised):
+                    raise OSError(f"cut short after {file.tell():,} of {int(promised):,} bytes")
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = one_line(getattr(error, "reason", None) or error)
             raise UserError(
                 f"{manifest.name}: cannot fetch {get.url} ({reason}); "
@@ -52,19 +61,38 @@ def _fetch_url(manifest: Manifest, get: Get, target: Path) -> Path:
                 f"{manifest.name}: {get.url} has SHA-256 {digest.hexdigest()[:12]}…, "
                 f"the manifest says {get.sha256[:12]}…; nothing was kept"
             )
-        unpacked = Path(scratch) / "unpacked"
-        unpacked.mkdir()
-        _unpack(archive, get, unpacked)
-        if target.exists():
-            shutil.rmtree(target)
-        unpacked.rename(target)
+        unpacked = _unpack(archive, get, scratch / "unpacked")
+        _replace(target, unpacked)
     return target
 
 
-def _unpack(archive: Path, get: Get, folder: Path) -> None:
+@contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    """A folder of our own beside the target, gone afterwards."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=parent, prefix=".fetch-")
+    except OSError as error:
+        raise UserError(f"{parent}: cannot write: {error.strerror or one_line(error)}") from error
+    with scratch as name:
+        yield Path(name)
+
+
+def _replace(target: Path, folder: Path) -> None:
+    try:
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot write: {error.strerror or one_line(error)}") from error
+
+
+def _unpack(archive: Path, get: Get, folder: Path) -> Path:
+    """Unpack into `folder`; the folder that is left after stripping."""
+    folder.mkdir()
     if get.unpack == "none":
         archive.rename(folder / archive.name)
-        return
+        return folder
     try:
         if get.unpack == "zip":
             with zipfile.ZipFile(archive) as file:
@@ -72,22 +100,30 @@ def _unpack(archive: Path, get: Get, folder: Path) -> None:
         else:
             with tarfile.open(archive) as file:
                 file.extractall(folder, filter="data")
-    except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise UserError(f"{get.url}: not a readable {get.unpack} archive: {one_line(error)}") from error
+    except (OSError, EOFError, RuntimeError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as e:
+        raise UserError(f"{get.url}: not a readable {get.unpack} archive: {one_line(e)}") from e
     for _ in range(get.strip):
-        (top,) = list(folder.iterdir())
-        for item in list(top.iterdir()):
-            item.rename(folder / item.name)
-        top.rmdir()
+        inside = list(folder.iterdir())
+        if len(inside) != 1 or not inside[0].is_dir():
+            raise UserError(f"{get.url}: strip = {get.strip}: not one folder at the top of it")
+        folder = inside[0]
+    return folder
 
 
 def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
-    """Stream each group from the hub into one JSON lines file."""
+    """Stream each group from the hub into one JSON lines file.
+
+    The files wait in a hidden folder until all are there, so that an interrupted fetch goes on
+    where it stopped and some of the groups are never taken for the set.
+    """
+    if not Path(hub.repo).exists():
+        require_hub(f"{manifest.name}:{split}", "put the files under TOKBENCH_DATA by hand")
     import datasets
 
     chosen = manifest.splits[split]
+    waiting = target.with_name(f".{target.name}.part")
     for group in hub.groups or [""]:
-        path = target / f"{group or 'all'}.jsonl"
+        path = waiting / f"{group or 'all'}.jsonl"
         if path.is_file():
             continue
         config = hub.config.replace("{group}", group)
@@ -101,14 +137,19 @@ def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
             )
             if chosen.limit is not None:
                 rows = rows.take(chosen.limit)
-            content = [json.dumps({"text": row[hub.text]}, ensure_ascii=False) for row in rows]
+            content = [_json_line(row[hub.text]) for row in rows]
         except KeyError as error:
             raise UserError(f"{manifest.name}: {hub.repo} has no column {error}") from error
         except Exception as error:  # the library raises many kinds, from its own to httpx's
             gate = " It is gated: accept its terms and run `hf auth login`." if hub.gated else ""
             raise UserError(
-                f"{manifest.name}: cannot stream {hub.repo} ({config}, {chosen.hub_split or split}): "
+                f"{manifest.name}: cannot stream {hub.repo} ({config}): "
                 f"{type(error).__name__}: {one_line(error)}.{gate}"
             ) from error
-        atomic_write(path, ("\n".join(content) + "\n").encode())
+        atomic_write(path, "".join(content).encode())
+    _replace(target, waiting)
     return target
+
+
+def _json_line(text: str | None) -> str:
+    return json.dumps({"text": text or ""}, ensure_ascii=False) + "\n"

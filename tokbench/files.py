@@ -38,11 +38,12 @@ def data_roots() -> list[Path]:
     return [*roots, cache_dir() / "data"]
 
 
-def atomic_write(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes, durable: bool = True) -> None:
     """Write `path` whole or not at all: temporary file, fsync, rename, fsync of the folder.
 
     Raises `UserError` when the disk refuses (full, read-only, no permission); what stood
-    at `path` before is then still there.
+    at `path` before is then still there. Without `durable` (caches) it does not wait for the
+    disk, so a power cut may lose the file, and its reader has to check it.
     """
     temporary = None
     try:
@@ -53,11 +54,12 @@ def atomic_write(path: Path, content: bytes) -> None:
             temporary = Path(file.name)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
-        if os.name == "posix":
+        if durable and os.name == "posix":
             folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)

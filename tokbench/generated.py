@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import sysconfig
 import tokenize
@@ -32,7 +33,7 @@ def cldr_names() -> list[Part]:
     rows = (builtin("data_manifests") / "embedded" / "cldr-codes.tsv").read_text(encoding="utf-8")
     codes = dict(line.split("\t") for line in rows.splitlines()[1:])
     english = Locale("en")
-    territories = sorted(t for t in english.territories if len(t) == 2 and t.isalpha())
+    territories = sorted(str(t) for t in english.territories if re.fullmatch("[A-Z]{2}", str(t)))
     keys = [("territories", t) for t in territories]
     keys += [("languages", code) for code in sorted(english.languages) if "_" not in code]
     parts: dict[str, Part] = {}
@@ -118,7 +119,9 @@ def numbers() -> list[Part]:
 
     kinds = {
         "integers": lambda: str(whole(rng.randint(1, 12))),
-        "separated": lambda: separated(whole(rng.randint(4, 12)), rng.choice([",", ".", " ", "\u202f", "'"])),
+        "separated": lambda: separated(
+            whole(rng.randint(4, 12)), rng.choice([",", ".", " ", "\u202f", "'"])
+        ),
         "decimals": lambda: f"{rng.uniform(0, 1000):.{rng.randint(1, 8)}f}",
         "scientific": lambda: f"{rng.uniform(-9.99, 9.99):.{rng.randint(1, 6)}e}",
         "dates": lambda: rng.choice(["{y:04}-{m:02}-{d:02}", "{d}.{m}.{y}", "{m}/{d}/{y}"]).format(
@@ -126,6 +129,8 @@ def numbers() -> list[Part]:
         ),
         "times": lambda: f"{rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02}",
         "hexadecimal": lambda: f"0x{whole(rng.randint(4, 16)):x}",
-        "arithmetic": lambda: f"{(a := whole(rng.randint(1, 6)))} + {(b := whole(rng.randint(1, 6)))} = {a + b}",
+        "arithmetic": lambda: (
+            f"{(a := whole(rng.randint(1, 6)))} + {(b := whole(rng.randint(1, 6)))} = {a + b}"
+        ),
     }
     return [ListedPart(kind, [make() for _ in range(NUMBERS)]) for kind, make in kinds.items()]

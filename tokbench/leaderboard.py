@@ -65,7 +65,9 @@ def _task_checks(record: Record) -> list[str]:
             if part.startswith("reference:"):
                 task = with_reference(task, part.partition(":")[2])
     if task.fingerprint() != record.about.task.fingerprint:
-        return [f"task: '{record.task}' has changed since (its fingerprint differs); evaluate again"]
+        return [
+            f"task: '{record.task}' has changed since (its fingerprint differs); evaluate again"
+        ]
     return []
 
 
@@ -76,7 +78,9 @@ def _data_checks(record: Record) -> list[str]:
     split = load_manifest(data.name).splits.get(data.split)
     known = split.fingerprints if split else {}
     if "+" in data.split or data.fingerprint not in known.values():
-        return [f"data: the hash of {data.name}:{data.split} is not among the manifest's known contents"]
+        return [
+            f"data: the hash of {data.name}:{data.split} is not among the manifest's known contents"
+        ]
     return []
 
 
@@ -93,8 +97,13 @@ def submit(path: Path, folder: Path) -> Path:
         raise UserError(f"{path}: refused:\n  " + "\n  ".join(refused))
     stem = f"{slug(record.tokenizer)}--{record.key[:12]}"
     target = folder / slug(record.task) / f"{stem}.json"
-    atomic_write(target.with_suffix(".parquet"), read_bytes(path.with_name("samples.parquet")))
-    atomic_write(target, record.to_json())
+    evidence = target.with_suffix(".parquet")
+    atomic_write(evidence, read_bytes(path.with_name("samples.parquet")))
+    try:
+        atomic_write(target, record.to_json())
+    except UserError:
+        evidence.unlink(missing_ok=True)  # evidence of nothing
+        raise
     return target
 
 
@@ -105,7 +114,11 @@ def find_row(name: str, folder: Path | None = None) -> tuple[Record, Path] | Non
     if not slash or not tokenizer or not shelf.is_dir():
         return None
     found = [(read_record(path), path) for path in shelf.glob(f"{slug(tokenizer)}--*.json")]
-    found = [pair for pair in found if pair[0].tokenizer == tokenizer or slug(tokenizer) == slug(pair[0].tokenizer)]
+    found = [
+        pair
+        for pair in found
+        if pair[0].tokenizer == tokenizer or slug(tokenizer) == slug(pair[0].tokenizer)
+    ]
     return max(found, key=lambda pair: pair[0].provenance.created, default=None)
 
 
@@ -120,6 +133,11 @@ def records(folder: Path, task: str | None = None) -> list[tuple[Record, Path]]:
     return [(read_record(path), path) for path in sorted(folder.glob(pattern))]
 
 
+def question(record: Record) -> str:
+    """Short hash of what was asked: records with the same one are comparable."""
+    return sha256(record.about.task.fingerprint, record.about.dataset.fingerprint)[:12]
+
+
 def frame(found: Sequence[tuple[Record, Path]]) -> pd.DataFrame:
     """Long and tidy: one row for each score of each record.
 
@@ -130,13 +148,13 @@ def frame(found: Sequence[tuple[Record, Path]]) -> pd.DataFrame:
 
     rows = []
     for record, path in found:
-        question = sha256(record.about.task.fingerprint, record.about.dataset.fingerprint)[:12]
+        asked = question(record)
         for score in record.scores:
             name, _, facet = score.name.partition("/")
             rows.append((
                 record.task, record.tokenizer, name, facet, score.value, score.low, score.high,
                 score.n, score.unit, score.better, record.score_signature(score), record.key,
-                question, record.provenance.created, str(path),
+                asked, record.provenance.created, str(path),
             ))  # fmt: skip
     columns = [
         "task", "tokenizer", "score", "facet", "value", "low", "high", "n", "unit", "better",
@@ -149,23 +167,31 @@ def frame(found: Sequence[tuple[Record, Path]]) -> pd.DataFrame:
 
 
 def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.DataFrame]:
-    """One table for each question of a task: tokenizers by rows, scores by columns, ranked by
-    the first score; `rank` has ties where intervals overlap with the best of the group."""
+    """One table for each question of a task (in its `attrs`): tokenizers by rows, scores by
+    columns, ranked by the first score; `rank` has ties where intervals overlap with the best
+    of the group, and is missing where the first score was not measured."""
     import pandas as pd
 
     table = table[table["task"] == task]
     full = table["score"] + table["facet"].map(lambda facet: f"/{facet}" if facet else "")
     table = table.assign(full=full)
     tables = []
-    for _, rows in table.groupby("question", sort=True):
+    for question, rows in table.groupby("question", sort=True):
         # The newest record of a tokenizer stands for it.
-        newest = rows.sort_values("created").drop_duplicates(["tokenizer", "full"], keep="last")
-        wide = newest.pivot(index="tokenizer", columns="full", values="value").reindex(columns=list(scores))
+        newest_keys = rows.sort_values(["created", "key"]).groupby("tokenizer")["key"].last()
+        newest = rows[rows["key"].isin(newest_keys)]
+        wide = newest.pivot(index="tokenizer", columns="full", values="value").reindex(
+            columns=list(scores)
+        )
         main = newest[newest["full"] == scores[0]].set_index("tokenizer")
         descending = bool((main["better"] == "higher").any())
-        order = main["value"].sort_values(ascending=not descending, na_position="last").index
-        wide = wide.loc[order]
-        wide.insert(0, "rank", pd.Series(ranks(main.loc[order], descending), index=order))
+        main = main.reindex(wide.index).sort_values(
+            "value", ascending=not descending, na_position="last", kind="stable"
+        )
+        wide = wide.loc[main.index]
+        places = pd.array(ranks(main, descending), dtype="Int64")
+        wide.insert(0, "rank", pd.Series(places, index=main.index))
+        wide.attrs["question"] = question
         tables.append(wide)
     return tables
 
@@ -175,7 +201,7 @@ def ranks(main: pd.DataFrame, descending: bool) -> list[int | None]:
     found: list[int | None] = []
     leader, rank = None, 0
     for place, row in enumerate(main.itertuples(), start=1):
-        if row.value is None or math.isnan(row.value):
+        if math.isnan(row.value):
             found.append(None)
             continue
         low = row.value if math.isnan(row.low) else row.low

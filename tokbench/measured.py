@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
 from tokbench.evidence import Evidence, Tally
-from tokbench.types import Score, TokenizerSpec
+from tokbench.types import Score, Tokenizer, TokenizerSpec
 
 REPLICATES = 1000
 LEVEL = 0.95
@@ -22,6 +23,8 @@ class Measured:
     groups: labels in order (languages; one empty label when the data has no groups).
     parallel: the same index is the same content in every group, so the bootstrap resamples
         the index for all groups at once; otherwise each group is resampled by itself.
+    tokenizer: the tokenizer itself, for metrics of its vocabulary; None where only evidence is
+        at hand (comparing records).
     kept: bootstrap replicates of every score with an interval, by name. Two tokenizers on
         the same samples draw the same resamples, so their replicates are paired.
     """
@@ -34,12 +37,15 @@ class Measured:
         spec: TokenizerSpec,
         seed: int = 0,
         replicates: int = REPLICATES,
+        tokenizer: Tokenizer | None = None,
     ):
         self.evidence, self.groups, self.parallel = evidence, list(groups), parallel
         self.spec, self.seed, self.draws = spec, seed, replicates
+        self.tokenizer = tokenizer
         self.metric = ""
         self.kept: dict[str, np.ndarray] = {}
         self._replicates: dict[str, np.ndarray] = {}
+        self._jackknifed: dict[str, tuple[np.ndarray, list[np.ndarray]]] = {}
 
     @property
     def grouped(self) -> bool:
@@ -64,6 +70,20 @@ class Measured:
         low, high = np.searchsorted(owner, [group, group + 1])
         return Tally(tally.keys[low:high] & 0xFFFFFFFF, tally.counts[low:high])
 
+    def jackknifed(self, name: str) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Counts of a tally kept by block: pooled, and with each block left out."""
+        if name not in self._jackknifed:
+            blocks, whole = self.evidence.tallies.get(name, Tally()), self.tally(name)
+            place = np.searchsorted(whole.keys, blocks.keys & 0xFFFFFFFF)
+            edges = np.flatnonzero(np.diff(blocks.keys >> 32, prepend=-1))
+            left_out = []
+            for first, last in pairwise([*edges, len(place)]):
+                rest = whole.counts.copy()
+                rest[place[first:last]] -= blocks.counts[first:last]
+                left_out.append(rest)
+            self._jackknifed[name] = whole.counts, left_out
+        return self._jackknifed[name]
+
     @cached_property
     def units(self) -> np.ndarray:
         """Row of each piece of evidence in `matrix`: its place among the sampling units."""
@@ -77,7 +97,7 @@ class Measured:
 
     def matrix(self, column: str) -> np.ndarray:
         """A column as (units, groups); 0 where a group lacks the unit."""
-        rows, width = int(self.units.max(initial=-1)) + 1, len(self.groups)
+        rows, width = self.unit_count, len(self.groups)
         cell = self.units * width + self.evidence.group
         values = self.evidence.columns[column]
         return np.bincount(cell, values, minlength=rows * width).reshape(rows, width)
@@ -85,8 +105,7 @@ class Measured:
     @cached_property
     def weights(self) -> np.ndarray:
         """How often each unit is drawn: (replicates, units); parallel data only."""
-        units = int(self.units.max(initial=-1)) + 1
-        return _draws(np.random.default_rng(self.seed), self.draws, units)
+        return _draws(np.random.default_rng(self.seed), self.draws, self.unit_count)
 
     def resampled(self, table: np.ndarray) -> np.ndarray:
         """Column sums of a (units, k) table in every replicate: (replicates, k)."""
@@ -100,9 +119,7 @@ class Measured:
                 sums = self.resampled(table)
             else:
                 sums = np.empty((self.draws, len(self.groups)))
-                for number, count in enumerate(np.bincount(
-                    self.evidence.group, minlength=len(self.groups)
-                )):
+                for number, count in enumerate(self._group_rows):
                     rng = np.random.default_rng([self.seed, number])
                     sums[:, number] = _draws(rng, self.draws, count) @ table[:count, number]
             self._replicates[column] = sums
@@ -117,12 +134,19 @@ class Measured:
     def enough(self, group: int | None = None) -> str:
         """Why a bootstrap cannot be made, or an empty string."""
         if self.parallel:
-            units = int(self.units.max(initial=-1)) + 1
-        elif group is None:
-            units = self.evidence.rows
+            units = self.unit_count
         else:
-            units = int((self.evidence.group == group).sum())
+            units = self.evidence.rows if group is None else int(self._group_rows[group])
         return "" if units > 1 else "no interval: one sample"
+
+    @cached_property
+    def unit_count(self) -> int:
+        """Sampling units: rows of `matrix`."""
+        return int(self.units.max(initial=-1)) + 1
+
+    @cached_property
+    def _group_rows(self) -> np.ndarray:
+        return np.bincount(self.evidence.group, minlength=len(self.groups))
 
     def score(
         self, name: str, value: float | None, n: int, draws: np.ndarray | None = None, **rest: Any
@@ -133,13 +157,16 @@ class Measured:
         """
         if draws is not None:
             self.kept[name] = draws
-        if value is not None and not np.isfinite(value):
+        if value is None or not np.isfinite(value):
             value, rest["note"] = None, rest.get("note") or "undefined: nothing to divide by"
         if value is None:
             rest.pop("low", None), rest.pop("high", None), rest.pop("interval", None)
         for end in ("low", "high"):
             if end in rest:
                 rest[end] = float(rest[end]) if np.isfinite(rest[end]) else None
+        if rest.get("interval") and None in (rest.get("low"), rest.get("high")):
+            rest |= {"low": None, "high": None, "interval": None}
+            rest["note"] = rest.get("note") or "no interval: a resample has nothing to divide by"
         value = None if value is None else float(value)
         return Score(name=name, value=value, n=int(n), metric=self.metric, **rest)
 
@@ -163,10 +190,13 @@ class Measured:
         tops_r, bottoms_r = self.replicates(top), self.replicates(bottom)
         note = ""
         if not kept.all():
-            note = f"{int((~kept).sum())} of {len(kept)} groups left out: {next(iter(refused.values()))}"
+            why = next(iter(refused.values()))
+            note = f"{int((~kept).sum())} of {len(kept)} groups left out: {why}"
         with np.errstate(divide="ignore", invalid="ignore"):
             if not kept.any():
-                yield self.score(name, None, 0, unit=unit, better=better, note=next(iter(refused.values())))
+                yield self.score(
+                    name, None, 0, unit=unit, better=better, note=next(iter(refused.values()))
+                )
             else:
                 draws = tops_r[:, kept].sum(1) / bottoms_r[:, kept].sum(1)
                 low, high = self.interval(draws)
@@ -218,9 +248,11 @@ def _draws(rng: np.random.Generator, replicates: int, units: int) -> np.ndarray:
         return np.zeros((replicates, 0))
     picked = rng.integers(0, units, (replicates, units))
     picked += np.arange(replicates)[:, None] * units
-    return np.bincount(picked.ravel(), minlength=replicates * units).reshape(
-        replicates, units
-    ).astype(np.float64)
+    return (
+        np.bincount(picked.ravel(), minlength=replicates * units)
+        .reshape(replicates, units)
+        .astype(np.float64)
+    )
 
 
 JACKKNIFE_BLOCKS = 16

@@ -14,6 +14,9 @@ from tokbench.text.batch import TextBatch
 
 Shard = tuple[Slice, ...]
 
+CACHED = 256 << 20
+"""Bytes of the largest dataset whose word positions are kept on disk (about twice its size)."""
+
 
 @dataclass
 class Source:
@@ -26,6 +29,7 @@ class Source:
         self.parts = self.dataset.parts
         if self.task.unit == "joined":
             self.parts = [Joined(part) for part in self.parts]
+        self.cached = sum(part.size() for part in self.parts) <= CACHED
 
     def plan(self, limit: int | None) -> list[Shard]:
         """Shards of at most `shard_samples` samples and `shard_bytes` bytes, in order.
@@ -53,7 +57,12 @@ class Source:
         """The samples of one slice."""
         texts, index = self.parts[piece.part].read(piece)
         group = np.full(len(texts), piece.part, dtype=np.int64)
-        batch = TextBatch(texts, group, index.astype(np.int64), self.dataset.raw_bytes)
+        # The whole set's hash, not the file's: reader and fields decide what text a file holds.
+        content = None
+        if self.cached:
+            place = f"{piece.part} {piece.first} {piece.count} {self.task.unit}"
+            content = f"{self.dataset.fingerprint} {place}"
+        batch = TextBatch(texts, group, index.astype(np.int64), self.dataset.raw_bytes, content)
         return _words_of(batch) if self.task.unit == "word" else batch
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,10 @@ class Part:
     def fingerprint(self) -> str:
         """Hex digest of the content."""
         raise AttributeError(f"{type(self).__name__} has no fingerprint()")
+
+    def size(self) -> int:
+        """Bytes of the content as it lies there (compressed files: compressed)."""
+        raise AttributeError(f"{type(self).__name__} has no size()")
 
     def samples(self) -> Iterator[str]:
         """All samples in order; an empty one is skipped but numbered."""
@@ -96,6 +101,9 @@ class LinesPart(Part):
     def fingerprint(self) -> str:
         return sha256_file(self.path)
 
+    def size(self) -> int:
+        return self.path.stat().st_size
+
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
         start = first = 0
         with _opened(self.path) as file:
@@ -131,19 +139,28 @@ class LinesPart(Part):
         return _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
 
     def samples(self) -> Iterator[str]:
+        """All lines and, after a last line feed, the empty one that follows it."""
+        place, ended = 0, True
         with _opened(self.path) as file:
-            text = self._decoded(file.read(), 0)
-        return iter(text.split("\n"))
+            for raw in file:
+                text, ended = self._decoded(raw, place), raw.endswith(b"\n")
+                place += len(raw)
+                yield text.removesuffix("\n").removesuffix("\r")
+        if ended:
+            yield ""
 
     def _decoded(self, raw: bytes, start: int) -> str:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            at = start + error.start
-            raise UserError(
-                f"{self.path}: byte {at}: 0x{raw[error.start]:02x} is not valid UTF-8; "
-                "convert the file (iconv -f … -t utf-8)"
-            ) from error
+            raise _not_utf8(self.path, f"byte {start + error.start}", error) from error
+
+
+def _not_utf8(path: Path, place: str, error: UnicodeDecodeError) -> UserError:
+    return UserError(
+        f"{path}: {place}: 0x{error.object[error.start]:02x} is not valid UTF-8; "
+        "convert the file (iconv -f … -t utf-8)"
+    )
 
 
 class ListedPart(Part):
@@ -155,7 +172,12 @@ class ListedPart(Part):
         self.index = np.arange(len(self.texts)) if index is None else np.asarray(index)
 
     def fingerprint(self) -> str:
-        return sha256(*(text.encode(errors="surrogatepass") for text in self.texts), str(self.index.tolist()))
+        return sha256(
+            *(text.encode(errors="surrogatepass") for text in self.texts), str(self.index.tolist())
+        )
+
+    def size(self) -> int:
+        return sum(map(len, self.texts))
 
     def samples(self) -> Iterator[str]:
         return iter(self.texts)
@@ -175,6 +197,9 @@ class StreamPart(Part):
     def fingerprint(self) -> str:
         return sha256(*(sha256_file(path) for path in self.paths))
 
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in self.paths)
+
     def samples(self) -> Iterator[str]:
         return (text for path in self.paths for text in self._iterate(path))
 
@@ -188,6 +213,12 @@ def _opened(path: Path) -> io.BufferedReader:
 
 Found = list[tuple[str, Path]]
 """Files of a dataset: group label and path."""
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
+    "binary": ("most",), "hub": (), "generated": (),
+}  # fmt: skip
+"""What each reader takes from a manifest's `fields`."""
 
 
 def lines(found: Found, fields: dict[str, str]) -> list[Part]:
@@ -210,7 +241,7 @@ def jsonl(found: Found, fields: dict[str, str]) -> list[Part]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}: line {number}: not JSON: {error}") from error
             yield _field(row, key, f"{path}: line {number}")
 
@@ -229,11 +260,13 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
             with pq.ParquetFile(path) as file:
                 if key not in file.schema_arrow.names:
                     names = file.schema_arrow.names
-                    raise UserError(f"{path}: no column '{key}'{near(key, names)} (columns: {', '.join(names)})")
+                    raise UserError(
+                        f"{path}: no column '{key}'{near(key, names)} (columns: {', '.join(names)})"
+                    )
                 for batch in file.iter_batches(batch_size=4096, columns=[key]):
                     for value in batch.column(0).to_pylist():
                         yield _field({key: value or ""}, key, str(path))
-        except (OSError, pyarrow.ArrowException) as error:
+        except (OSError, UnicodeDecodeError, pyarrow.ArrowException) as error:
             raise UserError(f"{path}: not a readable parquet file: {one_line(error)}") from error
 
     return [StreamPart(group, [path], iterate) for group, path in found]
@@ -243,22 +276,25 @@ def tsv(found: Found, fields: dict[str, str]) -> list[Part]:
     """Parallel text as a table: a header of group labels, then one row for each sample."""
     parts: list[Part] = []
     for _, path in found:
-        table = [line.split("\t") for line in _whole(path).removesuffix("\n").split("\n")]
+        table = [line.split("\t") for line in _compressed_lines(path)] or [[]]
         header = table[0]
+        if len(set(header)) < len(header):
+            twice = next(label for label in header if header.count(label) > 1)
+            raise UserError(f"{path}: line 1: two columns are named '{twice}'")
         for number, row in enumerate(table, start=1):
             if len(row) != len(header):
                 raise UserError(
                     f"{path}: line {number}: {len(row)} cells where the header has {len(header)}"
                 )
         for column, group in enumerate(header):
-            rows = [(i, row[column]) for i, row in enumerate(table[1:]) if row[column]]
-            parts.append(ListedPart(group, [text for _, text in rows], [i for i, _ in rows]))
+            known = [(i, row[column]) for i, row in enumerate(table[1:]) if row[column]]
+            parts.append(ListedPart(group, [text for _, text in known], [i for i, _ in known]))
     return parts
 
 
 def po(found: Found, fields: dict[str, str]) -> list[Part]:
-    """gettext catalogues of one program as parallel text: each message that every catalogue
-    knows by its msgid is a sample; untranslated, fuzzy and plural messages are left out, and
+    """gettext catalogues of one program as parallel text: each message is a sample of every
+    catalogue that translates it; untranslated, fuzzy and plural messages are left out, and
     the msgids themselves are group `eng_Latn` unless a catalogue has that label."""
     import polib
 
@@ -277,7 +313,9 @@ def po(found: Found, fields: dict[str, str]) -> list[Part]:
     catalogues.setdefault("eng_Latn", {message: message for message in messages})
     parts: list[Part] = []
     for group in sorted(catalogues):
-        known = [(i, catalogues[group][m]) for i, m in enumerate(messages) if m in catalogues[group]]
+        known = [
+            (i, catalogues[group][m]) for i, m in enumerate(messages) if m in catalogues[group]
+        ]
         parts.append(ListedPart(group, [text for _, text in known], [i for i, _ in known]))
     return parts
 
@@ -328,26 +366,18 @@ def _compressed_lines(path: Path) -> Iterator[str]:
     with _opened(path) as raw:
         stream: Any = raw
         if path.suffix == ".gz":
-            stream = gzip.open(raw)
+            stream = gzip.GzipFile(fileobj=raw)
         elif path.suffix in (".zst", ".zstd"):
-            import zstandard
+            import pyarrow  # unlike zstandard's, its reader tells a file that was cut short
 
-            stream = zstandard.ZstdDecompressor().stream_reader(raw)
+            stream = pyarrow.CompressedInputStream(raw, "zstd")
         place = 0
         try:
             for line in io.BufferedReader(stream) if stream is not raw else raw:
                 yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
                 place += len(line)
         except UnicodeDecodeError as error:
-            at = place + error.start
-            raise UserError(f"{path}: byte {at} (uncompressed): not valid UTF-8") from error
-        except Exception as error:  # gzip.BadGzipFile, ZstdError, EOFError
-            if isinstance(error, UserError):
-                raise
+            at = f"byte {place + error.start}" + (" (uncompressed)" if stream is not raw else "")
+            raise _not_utf8(path, at, error) from error
+        except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{path}: cannot be decompressed: {one_line(error)}") from error
-
-
-def _whole(path: Path) -> str:
-    with _opened(path) as file:
-        raw = file.read()
-    return LinesPart("", path)._decoded(raw, 0)

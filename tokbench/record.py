@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tokbench import own_version
 from tokbench.errors import UserError
 from tokbench.evidence import Example, Failure
 from tokbench.files import PACKAGE, read_bytes, sha256
@@ -151,7 +153,7 @@ def read_record(path: Path) -> Record:
     if head.schema != SCHEMA:
         raise UserError(
             f"{path}: schema {head.schema} is not the schema {SCHEMA} of this tokbench; "
-            "evaluate again, or use the version that wrote it"
+            "evaluate again (--again), or use the version that wrote it"
         )
     return load_json(content, Record, str(path))
 
@@ -191,20 +193,12 @@ def provenance(arguments: list[str], seconds: dict[str, float]) -> Provenance:
     )
 
 
-def own_version() -> str:
-    """Version of the installed tokbench."""
-    try:
-        return version("tokbench")
-    except PackageNotFoundError:
-        return "unknown"
+_OUTSIDE = re.compile(r"(^|[:=])((?:~|[A-Za-z]:|\.\.)?[\\/](?!/)[^?&]*)")
 
 
 def _shortened(argument: str) -> str:
-    bare, mark, query = argument.partition("?")
-    if os.sep not in bare or "://" in bare:
-        return argument
-    path = Path(bare)
-    return (path.name if path.is_absolute() or ".." in path.parts else bare) + mark + query
+    """An argument with every path outside the working folder cut to its last part."""
+    return _OUTSIDE.sub(lambda found: found[1] + Path(found[2]).name, argument)
 
 
 def _git_state() -> str:
@@ -237,6 +231,8 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def plain(value: Any) -> Any:
-    """A struct as dictionaries and lists."""
-    return msgspec.to_builtins(value)
+def plain(record: Record) -> dict[str, Any]:
+    """A record as dictionaries and lists, every field of every score spelled out."""
+    scores = [msgspec.structs.asdict(score) for score in record.scores]
+    speeds = [msgspec.structs.asdict(score) for score in record.performance]
+    return msgspec.to_builtins(record) | {"scores": scores, "performance": speeds}

@@ -8,7 +8,10 @@ looked for among the installed packages' entry points (group `tokbench.<kind>`),
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokbench.errors import UserError, near, one_line
@@ -20,6 +23,10 @@ class Entry(NamedTuple):
     target: str
     modality: str
     summary: str
+
+
+LISTED = ("tokenizer", "metric")
+"""Kinds that `tokbench list` prints."""
 
 
 class Registry:
@@ -45,9 +52,8 @@ class Registry:
         if ":" in name:
             return locate(name)
         known = [*self.table, *(point.name for point in self._plugins())]
-        raise UserError(
-            f"no {self.kind} named '{name}'{near(name, known)} (see: tokbench list {self.kind}s)"
-        )
+        where = f"see: tokbench list {self.kind}s" if self.kind in LISTED else ", ".join(self.table)
+        raise UserError(f"no {self.kind} named '{name}'{near(name, known)} ({where})")
 
     def _plugins(self) -> Any:
         from importlib.metadata import entry_points
@@ -55,15 +61,37 @@ class Registry:
         return entry_points(group=f"tokbench.{self.kind}s")
 
 
+def is_module(name: str) -> bool:
+    """Can a module of that name be imported, from here or from what is installed?"""
+    if "." in name:
+        return all(part.isidentifier() for part in name.split("."))
+    _see_own_modules()
+    return name.isidentifier() and importlib.util.find_spec(name) is not None
+
+
+def _see_own_modules() -> None:
+    """Modules in the working folder count, after those that are installed."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+
+
 def locate(target: str) -> Any:
     """The attribute behind `module:attribute`."""
     module_name, _, attribute = target.partition(":")
+    if not module_name.startswith("tokbench."):
+        _see_own_modules()
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        if (error.name or "").split(".")[0] == module_name.split(".")[0]:
-            raise UserError(f"'{target}': no module '{module_name}' can be imported") from error
-        raise UserError(f"'{target}': {one_line(error)}") from error
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(
+            f"{error.name}."
+        ):
+            raise UserError(f"'{target}': no module '{error.name}' can be imported") from error
+        if module_name.startswith("tokbench.") and not isinstance(error, ImportError):
+            raise
+        why = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"'{target}': its module cannot be imported: {why}") from error
     try:
         return getattr(module, attribute)
     except AttributeError as error:

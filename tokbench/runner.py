@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-
+import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ import numpy as np
 
 from tokbench import executors
 from tokbench.dataset import Dataset, open_dataset
-from tokbench.errors import UserError, one_line
+from tokbench.errors import UserError, near, one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.files import atomic_write, sha256
 from tokbench.measured import LEVEL, REPLICATES, Measured
 from tokbench.plan import Shard, Source
+from tokbench.readers import Slice
 from tokbench.record import (
     About,
     Bootstrap,
@@ -32,7 +34,6 @@ from tokbench.record import (
     read_record,
     record_key,
 )
-from tokbench.readers import Slice
 from tokbench.specs import load_tokenizer
 from tokbench.statistics import EncodedText, measure
 from tokbench.task import Task
@@ -43,6 +44,11 @@ from tokbench.types import Codes, Ragged, Score, Tokenizer
 
 Progress = Callable[[int, int], None]
 """Called with (shards done, shards in all)."""
+
+
+ACTIVITIES = ("read", "encode", "decode", "measure")
+DECODED = 8
+"""Samples of each slice decoded by the library itself, for its speed."""
 
 
 @dataclass
@@ -69,57 +75,72 @@ class Bench:
                 f"task {job.task.name} wants {job.task.modality}"
             )
         self.dataset: Dataset = open_dataset(job.data, job.split)
+        self._check_reference()
         self.source = Source(self.dataset, job.task)
         self.key = record_key(
-            self.tokenizer.fingerprint(), job.task.fingerprint(), self.dataset.fingerprint, job.limit
+            self.tokenizer.fingerprint(),
+            job.task.fingerprint(),
+            self.dataset.fingerprint,
+            job.limit,
         )
 
+    def _check_reference(self) -> None:
+        """Refuse a comparison with a language that is not there before anything is measured."""
+        for metric in self.job.task.made:
+            language = metric.options().get("reference")
+            if language is None:
+                continue
+            if not self.dataset.parallel:
+                raise UserError(
+                    f"task {self.job.task.name}: metric '{metric.name}' needs parallel data (the "
+                    f"same content in every language), which {self.dataset.name} is not"
+                )
+            if language not in self.dataset.groups:
+                hint = near(language, self.dataset.groups)
+                raise UserError(
+                    f"task {self.job.task.name}: no reference language '{language}' in "
+                    f"{self.dataset.name}{hint}"
+                )
+
     def evidence(self, shard: Shard) -> Evidence:
-        """What one shard gives. Slice by slice, so that arrays stay in the processor's cache."""
+        """What one shard gives: every slice is encoded, then all are measured, in threads.
+
+        Slices are small enough for their arrays to stay in the processor's cache, and the
+        encoder, which brings threads of its own, never competes with the measuring.
+        """
         clock = _Clock()
         failures: dict[str, Failure] = {}
-        found: list[Evidence] = []
-        for batch, codes in self._ahead(shard, clock, failures):
-            if not len(batch):
-                continue
-            with clock("measure"):
-                encoded = EncodedText(self.tokenizer, batch, codes, self.dataset.groups)
-                part = measure(encoded, self.job.task.statistics)
-                found.append(
-                    Evidence(
-                        batch.group, batch.index, part.columns, part.tallies,
-                        examples=part.examples,
-                    )
-                )  # fmt: skip
-        whole = Evidence.joined(found)
+        encoded = [self._slice(piece, clock, failures) for piece in shard]
+        self._time_decoding([e for e in encoded if e is not None], clock)
+        with clock("measure"), ThreadPoolExecutor(self.threads) as pool:
+            whole = Evidence.joined(pool.map(self._measured, filter(None, encoded)))
         whole.failures, whole.seconds = failures, clock.seconds
         return whole
 
-    def _ahead(
-        self, shard: Shard, clock: _Clock, failures: dict[str, Failure]
-    ) -> Iterator[tuple[TextBatch, Codes]]:
-        """Slices of a shard with their codes: while one is measured, the next is encoded."""
+    @property
+    def threads(self) -> int:
+        """Threads for measuring; more than four would wait for each other."""
+        return min(4, self.tokenizer.max_threads or os.cpu_count() or 1)
 
-        def prepared(piece: Slice) -> tuple[TextBatch, Codes]:
-            with clock("read"):
-                batch = self.source.read(piece)
-            with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
-                batch, codes = self._encoded(batch, failures)
-            if piece.first == 0 and len(batch):
-                self._time_decoding(codes, batch, clock)
-            return batch, codes
+    def _slice(
+        self, piece: Slice, clock: _Clock, failures: dict[str, Failure]
+    ) -> EncodedText | None:
+        with clock("read"):
+            batch = self.source.read(piece)
+        with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
+            batch, codes = self._encoded(batch, failures)
+        if not len(batch):
+            return None
+        return EncodedText(self.tokenizer, batch, codes, self.dataset.groups)
 
-        with ThreadPoolExecutor(1) as thread:
-            coming = thread.submit(prepared, shard[0])
-            for following in shard[1:]:
-                ready = coming.result()
-                coming = thread.submit(prepared, following)
-                yield ready
-            yield coming.result()
+    def _measured(self, encoded: EncodedText) -> Evidence:
+        found = measure(encoded, self.job.task.statistics)
+        batch = encoded.batch
+        return Evidence(
+            batch.group, batch.index, found.columns, found.tallies, examples=found.examples
+        )
 
-    def _encoded(
-        self, batch: TextBatch, failures: dict[str, Failure]
-    ) -> tuple[TextBatch, Codes]:
+    def _encoded(self, batch: TextBatch, failures: dict[str, Failure]) -> tuple[TextBatch, Codes]:
         """Codes of a batch. If the tokenizer raises, sample by sample: those that fail are
         left out and counted by cause."""
         if not len(batch):
@@ -152,21 +173,23 @@ class Bench:
     def _checked(self, codes: Codes, count: int) -> Codes:
         if len(codes.ids) != count:
             raise ValueError(f"encode returned {len(codes.ids)} sequences for {count} texts")
+        table, ids = self.tokenizer.pieces, codes.ids.values
+        if table is not None and len(ids) and not 0 <= ids.min() <= ids.max() < len(table.pieces):
+            raise ValueError(f"ids outside the vocabulary of {len(table.pieces):,}")
         return codes
 
-    def _time_decoding(self, codes: Codes, batch: TextBatch, clock: _Clock) -> None:
-        """Decode a few samples with the library itself, for its speed."""
-        rows = range(min(16, len(batch)))
-        if not rows:
+    def _time_decoding(self, encoded: list[EncodedText], clock: _Clock) -> None:
+        """Decode a few samples of each slice with the library itself, for its speed."""
+        few = [(e, list(range(min(DECODED, len(e.batch))))) for e in encoded]
+        if not few:
             return
-        few = Codes((codes.ids.take(list(rows)),))
-        group = self.dataset.groups[int(batch.group[0])]
+        codes = Codes((Ragged.joined([e.codes.ids.take(rows) for e, rows in few]),))
         try:
-            with clock("decode", f"decode:{group}"):
-                self.tokenizer.decode(few)
+            with clock("decode"):
+                self.tokenizer.decode(codes)
         except Exception:
             return  # the round-trip statistic meets the same error and counts it
-        clock.add(f"decoded-bytes:{group}", float(batch.sizes[: len(rows)].sum()))
+        clock.add("decoded bytes", float(sum(e.batch.sizes[: len(rows)].sum() for e, rows in few)))
 
 
 def _of_the_tokenizer(error: BaseException) -> bool:
@@ -219,14 +242,14 @@ def evaluate(
         evidence = Evidence.joined(
             _load_shard(folder_shards / f"{number:06}.npz") for number in range(len(shards))
         )
+        if evidence.rows == 0:
+            shutil.rmtree(folder_shards)  # nothing to go on from
         record = make_record(bench, evidence, time.perf_counter() - started)
         samples = samples_parquet(evidence, bench.dataset.groups)
         record.evidence = sha256(samples)
         atomic_write(folder / "samples.parquet", samples)
         atomic_write(path, record.to_json())
-        for number in range(len(shards)):
-            (folder_shards / f"{number:06}.npz").unlink(missing_ok=True)
-        folder_shards.rmdir()
+        shutil.rmtree(folder_shards)
     return record, path
 
 
@@ -241,22 +264,33 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the run folder; a second run in it gets a `UserError` instead of a mixture."""
     import filelock
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write: {error.strerror}") from error
     lock = filelock.FileLock(folder / ".lock")
     try:
-        with lock.acquire(timeout=0):
-            yield
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise UserError(
             f"{folder}: another tokbench run is writing here; wait for it or choose another --out"
         ) from error
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write: {error.strerror or one_line(error)}") from error
+    try:
+        for leftover in folder.rglob(".*.part"):  # of a run that was killed while it wrote
+            leftover.unlink(missing_ok=True)
+        yield
+    finally:
+        if [path.name for path in folder.glob("*")] == [".lock"]:  # failed before its first shard
+            shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
 
 
 def _load_shard(path: Path) -> Evidence:
-    return Evidence.from_bytes(path.read_bytes())
+    try:
+        return Evidence.from_bytes(path.read_bytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: damaged ({one_line(error)}); delete it and run the same command again"
+        ) from error
 
 
 def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
@@ -266,14 +300,21 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
     if evidence.rows == 0:
         causes = "; ".join(evidence.failures) or "no sample has any text"
         raise UserError(f"{tokenizer.name} on {task.name}: nothing was encoded: {causes}")
-    measured = Measured(evidence, dataset.groups, dataset.parallel, tokenizer.spec, task.seed)
+    measured = Measured(
+        evidence,
+        dataset.groups,
+        dataset.parallel,
+        tokenizer.spec,
+        task.seed,
+        tokenizer=tokenizer,
+    )
     scores = []
     for metric in task.made:
         measured.metric = metric.signature()
         scores += list(metric.result(measured))
     samples = int(evidence.columns["samples"].sum())
     manifest = dataset.manifest
-    times = {k: v for k, v in evidence.seconds.items() if ":" not in k} | {"all": seconds}
+    times = {k: v for k, v in evidence.seconds.items() if k in ACTIVITIES} | {"all": seconds}
     limit = f"|limit:{job.limit}" if job.limit is not None else ""
     return Record(
         tokenizer=tokenizer.name,
@@ -303,8 +344,8 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
 
 
 def performance(bench: Bench, evidence: Evidence) -> list[Score]:
-    """Speed and memory on this machine: encode and decode MB/s (UTF-8, the library's batch
-    call), by script; seconds to load; peak memory of the process."""
+    """Speed and memory on this machine: encode (also by script) and decode MB/s of UTF-8 through
+    the library's batch calls; seconds to load; peak memory of the process."""
     seconds, groups = evidence.seconds, bench.dataset.groups
     if "bytes" not in evidence.columns:
         return []
@@ -315,25 +356,30 @@ def performance(bench: Bench, evidence: Evidence) -> list[Score]:
     def speed(name: str, size: float, taken: float, note: str) -> None:
         value = float(size / taken / 1e6) if taken > 0 and size > 0 else None
         rows.append(
-            Score(name=name, value=value, n=1, unit="MB/s", better="higher", metric="performance", note=note)
+            Score(
+                name=name,
+                value=value,
+                n=1,
+                unit="MB/s",
+                better="higher",
+                metric="performance",
+                note=note,
+            )
         )
 
-    threads = f"{os.cpu_count()} cores, batches, while the slice before is measured"
-    by_script: dict[str, list[int]] = {}
-    for number, group in enumerate(groups):
-        by_script.setdefault(script_of(group), []).append(number)
-    for name, sizes in (
-        ("encode-speed", dict(zip(groups, totals, strict=True))),
-        ("decode-speed", {g: seconds.get(f"decoded-bytes:{g}", 0.0) for g in groups}),
-    ):
-        activity = name.split("-")[0]
-        taken = {g: seconds.get(f"{activity}:{g}", 0.0) for g in groups}
-        note = threads if activity == "encode" else "the library's decoder on a few samples of each group"
-        speed(name, sum(sizes.values()), sum(taken.values()), note)
-        for script, numbers in sorted(by_script.items()):
-            if script and len(by_script) > 1:
-                labels = [groups[number] for number in numbers]
-                speed(f"{name}/{script}", sum(sizes[g] for g in labels), sum(taken[g] for g in labels), note)
+    taken = {group: seconds.get(f"encode:{group}", 0.0) for group in groups}
+    size = dict(zip(groups, totals.tolist(), strict=True))
+    by_script: dict[str, list[str]] = {}
+    for group in groups:
+        by_script.setdefault(script_of(group), []).append(group)
+    note = f"{os.cpu_count()} cores, batches"
+    speed("encode-speed", sum(size.values()), sum(taken.values()), note)
+    for script, members in sorted(by_script.items()):
+        if script and len(by_script) > 1:
+            total, spent = sum(size[m] for m in members), sum(taken[m] for m in members)
+            speed(f"encode-speed/{script}", total, spent, note)
+    note = "the library's own decoder, a few samples of each group"
+    speed("decode-speed", seconds.get("decoded bytes", 0.0), seconds.get("decode", 0.0), note)
     for name, value, unit in (
         ("load-time", bench.tokenizer.load_seconds, "s"),
         ("peak-memory", peak_memory(), "MiB"),
@@ -380,5 +426,5 @@ def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
     columns |= {name: column(values) for name, values in evidence.columns.items()}
     table = pa.table(columns).replace_schema_metadata({"block": str(evidence.block)})
     file = io.BytesIO()
-    parquet.write_table(table, file, compression="zstd", compression_level=9)
+    parquet.write_table(table, file, compression="zstd")
     return file.getvalue()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tokbench.errors import UserError, near, one_line
-from tokbench.registry import TOKENIZERS, locate
+from tokbench.registry import TOKENIZERS, is_module, locate
 
 if TYPE_CHECKING:
     from tokbench.types import Tokenizer
@@ -49,14 +49,29 @@ class Options:
             raise UserError(f"{self.name}: {key}={value}: give a whole number from {low} to {high}")
         return number
 
+    def known_from(self, kind: type) -> None:
+        """Know the parameters of a class as options."""
+        parameters = inspect.signature(kind).parameters.values()
+        self._known += [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            self._known += self.given
+
     def done(self) -> None:
         """Refuse options that no one took."""
         for key in self.given:
             if key not in self._known:
                 knows = f"it knows {', '.join(self._known)}" if self._known else "it has none"
-                raise UserError(
-                    f"{self.name}: no option '{key}'{near(key, self._known)} ({knows})"
-                )
+                raise UserError(f"{self.name}: no option '{key}'{near(key, self._known)} ({knows})")
+
+
+class Resolved(NamedTuple):
+    """A spec whose loader is known and has not run yet."""
+
+    loader: Any
+    reference: str
+    name: str
+    given: dict[str, str]
+    family: str
 
 
 def load_tokenizer(spec: str) -> Tokenizer:
@@ -65,6 +80,16 @@ def load_tokenizer(spec: str) -> Tokenizer:
     `family:reference`, a path (its kind is read off the content), or `my.pkg:Class`.
     Raises `UserError` for an unknown family, a missing file, a wrong format or option.
     """
+    found = resolve(spec)
+    started = time.perf_counter()
+    tokenizer = _made(found)
+    _check_protocol(tokenizer, found.name)
+    tokenizer.load_seconds = time.perf_counter() - started
+    return tokenizer
+
+
+def resolve(spec: str) -> Resolved:
+    """What a spec names, without loading it. Raises `UserError` for what cannot be found."""
     bare, _, query = spec.partition("?")
     given: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
@@ -75,46 +100,66 @@ def load_tokenizer(spec: str) -> Tokenizer:
     family, colon, reference = bare.partition(":")
     path = Path(bare).expanduser()
     if family in TOKENIZERS:
-        if colon and not reference:
+        loader = TOKENIZERS.get(family)
+        if not reference and (colon or not isinstance(loader, type)):
             raise UserError(f"'{spec}': what {family} tokenizer? (see: tokbench show {family})")
-        return _load(TOKENIZERS.get(family), reference, spec, given, family)
+        if reference and isinstance(loader, type):
+            raise UserError(f"'{spec}': {family} takes nothing after a colon; write {family}")
+        own = "/" in reference and Path(reference).exists()
+        name = _short_name(Path(reference), given) if own else spec
+        return Resolved(loader, reference, name, given, family)
     if path.exists():
         family = sniff(path)
-        return _load(TOKENIZERS.get(family), str(path), _short_name(path, given), given, family)
-    if colon and "." in family and "/" not in family:
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            return _load(locate(bare), "", spec, given, "")
-        finally:
-            sys.path.pop(0)
+        return Resolved(TOKENIZERS.get(family), str(path), _short_name(path, given), given, family)
     if "/" in bare or bare.endswith((".json", ".model", ".tiktoken", ".txt")):
         hint = f"; did you mean 'hf:{bare}'?" if bare.count("/") == 1 and "." not in bare else ""
         raise UserError(f"{bare}: no such file or folder{hint}")
-    loader = TOKENIZERS.get(family)  # a plug-in, or an error with the near match
-    return _load(loader, reference, spec, given, family)
+    if colon and is_module(family):
+        return Resolved(locate(bare), "", spec, given, "")
+    try:
+        loader = TOKENIZERS.get(family)  # a plug-in
+    except UserError as error:
+        hub = "" if colon else f"; a hub repository is written hf:org/{bare}"
+        raise UserError(f"{error}{hub}") from error
+    return Resolved(loader, reference, spec, given, family)
 
 
-def _load(loader: Any, reference: str, name: str, given: dict[str, str], family: str) -> Tokenizer:
-    started = time.perf_counter()
-    tokenizer = _made(loader, reference, name, given, family)
-    tokenizer.load_seconds = time.perf_counter() - started
-    return tokenizer
-
-
-def _made(loader: Any, reference: str, name: str, given: dict[str, str], family: str) -> Tokenizer:
+def _made(found: Resolved) -> Tokenizer:
+    loader, reference, name, given, family = found
     revision = None
     if family == "hf" and "@" in reference:
         reference, revision = reference.rsplit("@", 1)
     options = Options(name, given, revision)
-    if isinstance(loader, type) and not hasattr(loader, "load"):
-        try:
+    try:
+        if isinstance(loader, type) and not hasattr(loader, "load"):
+            options.known_from(loader)
+            options.done()
             return loader(**given)
-        except TypeError as error:
-            raise UserError(f"{name}: {one_line(error)}") from error
-    load = loader.load if isinstance(loader, type) else loader
-    tokenizer = load(reference, options)
+        tokenizer = getattr(loader, "load", loader)(reference, options)
+    except UserError:
+        raise
+    except Exception as error:
+        if family in TOKENIZERS.table:
+            raise
+        # code of the user's own
+        raise UserError(
+            f"{name}: cannot be made: {type(error).__name__}: {one_line(error)}"
+        ) from error
     options.done()
     return tokenizer
+
+
+def _check_protocol(tokenizer: Any, name: str) -> None:
+    """Refuse what is no tokenizer before it fails in the middle of a run."""
+    needs = ["name", "spec", "fingerprint", "encode", "decode"]
+    if getattr(getattr(tokenizer, "spec", None), "modality", "") == "text":
+        needs += ["pieces", "prefix", "unknown", "text_ids", "offsets"]
+    missing = [need for need in needs if not hasattr(tokenizer, need)]
+    if missing:
+        raise UserError(
+            f"{name}: not a tokenizer: it has no {', '.join(missing)} (a text tokenizer "
+            "subclasses tokbench.tokenizers.text.adapter:TextTokenizer)"
+        )
 
 
 def _short_name(path: Path, given: dict[str, str]) -> str:
@@ -150,10 +195,10 @@ def sniff(path: Path) -> str:
     if head.lstrip()[:1] == b"{":
         return _sniff_json(path)
     first = head.split(b"\n", 1)[0].split()
-    if len(first) == 2 and first[1].isdigit():
+    if (len(first) == 2 and first[1].isdigit()) or path.suffix == ".tiktoken":
         return "tiktoken"
-    if head[:1] == b"\x0a" and b"\x00" not in head[:1]:
-        return "sentencepiece"  # field 1 of ModelProto: the first piece
+    if head[:1] == b"\x0a" or path.suffix == ".model":
+        return "sentencepiece"  # it begins with field 1 of ModelProto: the first piece
     if b"[UNK]" in head or path.name == "vocab.txt":
         return "wordpiece"
     raise UserError(

@@ -30,8 +30,13 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{number(low)} … {number(high)}"
 
 
-def emit(header: Row, rows: Sequence[Row], form: str, right: Sequence[int] = ()) -> None:
-    """Print a table as `table`, `csv`, `md` or `json` (a list of objects)."""
+def emit(
+    header: Row, rows: Sequence[Row], form: str, right: Sequence[int] = (), droppable: int = 0
+) -> None:
+    """Print a table as `table`, `csv`, `md` or `json` (a list of objects).
+
+    droppable: how many of the last columns a narrow terminal may leave out.
+    """
     if form == "csv":
         print(as_csv(header, rows), end="")
     elif form == "md":
@@ -39,7 +44,7 @@ def emit(header: Row, rows: Sequence[Row], form: str, right: Sequence[int] = ())
     elif form == "json":
         print(json.dumps([dict(zip(header, row, strict=True)) for row in rows], ensure_ascii=False))
     elif sys.stdout.isatty():
-        _rich(header, rows, right)
+        _rich(header, rows, right, droppable)
     else:
         print(as_text(header, rows, right))
 
@@ -78,14 +83,20 @@ def as_text(header: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> str:
     return "\n".join(lines)
 
 
-def _rich(header: Row, rows: Sequence[Row], right: Sequence[int]) -> None:
+def _rich(header: Row, rows: Sequence[Row], right: Sequence[int], droppable: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    table_rows = [[str(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[column]) for row in table_rows) for column in range(len(header))]
+    shown = len(header)
+    while droppable and sum(widths[:shown]) + 2 * shown > console.width:
+        shown, droppable = shown - 1, droppable - 1
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column, name in enumerate(header):
-        table.add_column(Text(str(name)), justify="right" if column in right else "left", no_wrap=column == 0)
-    for row in rows:
-        table.add_row(*[Text(str(cell)) for cell in row])
-    Console().print(table)
+    for column, name in enumerate(header[:shown]):
+        table.add_column(Text(str(name)), justify="right" if column in right else "left")
+    for row in table_rows[1:]:
+        table.add_row(*map(Text, row[:shown]))
+    console.print(table)

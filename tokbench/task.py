@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -36,13 +36,13 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     title: str
     modality: Literal["text", "image", "video", "audio"]
     dataset: str
-    metrics: list[str | MetricUse]
+    metrics: Annotated[list[str | MetricUse], msgspec.Meta(min_length=1)]
     main: str
     split: str | None = None
     description: str = ""
     unit: Literal["line", "word", "joined"] = "line"
-    shard_samples: int = 20_000
-    shard_bytes: int = 8 << 20
+    shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
+    shard_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 << 20
     seed: int = 0
 
     @cached_property
@@ -72,16 +72,20 @@ def load_task(name: str) -> Task:
     if name.endswith(".toml"):
         path = Path(name)
         if not path.is_file():
-            raise UserError(f"{name}: no such task file")
+            raise UserError(f"{name}: no such task file (see: tokbench list tasks)")
     else:
         paths = task_paths()
         if name not in paths:
             raise UserError(f"no task named '{name}'{near(name, paths)} (see: tokbench list tasks)")
         path = paths[name]
     task = load_toml(path, Task)
-    if not path.is_relative_to(builtin("tasks")) or task.name == path.stem:
-        return task
-    raise UserError(f"{path}: name: '{task.name}' is not the file's name")
+    if path.is_relative_to(builtin("tasks")) and task.name != path.stem:
+        raise UserError(f"{path}: name: '{task.name}' is not the file's name")
+    try:
+        task.made  # noqa: B018  wrong metric names show before anything is measured
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).removeprefix(f'{task.name}: ')}") from error
+    return task
 
 
 def task_paths() -> dict[str, Path]:

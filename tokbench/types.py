@@ -104,7 +104,8 @@ class Codes:
         """The inverse of `to_bytes`."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             names = set(arrays.files)
-            levels, latents = [], []
+            levels: list[Ragged] = []
+            latents: list[np.ndarray] = []
             while f"level{len(levels)}.values" in names:
                 stem = f"level{len(levels)}"
                 levels.append(Ragged(arrays[f"{stem}.values"], arrays[f"{stem}.offsets"]))

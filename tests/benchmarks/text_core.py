@@ -49,7 +49,9 @@ def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("flores", type=Path)
     parser.add_argument("tokenizer", nargs="+")
     parser.add_argument("--runs", type=int, default=3)
@@ -82,5 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-
     main()

@@ -18,7 +18,12 @@ def check(options: argparse.Namespace, given: list[str]) -> int:
     for spec in options.spec:
         found[spec] = conformance(spec, load_tokenizer(spec))
     if options.format == "json":
-        print(json.dumps({s: [c._asdict() for c in checks] for s, checks in found.items()}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {s: [c._asdict() for c in checks] for s, checks in found.items()},
+                ensure_ascii=False,
+            )
+        )
     else:
         for spec, checks in found.items():
             print(spec)

@@ -14,7 +14,7 @@ from tokbench.dataset import load_manifest, open_dataset
 from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.leaderboard import find_row
 from tokbench.record import Record, read_record
-from tokbench.specs import load_tokenizer
+from tokbench.specs import load_tokenizer, resolve
 from tokbench.task import Task, load_task, with_reference
 from tokbench.tokenizers.text.adapter import TextTokenizer
 
@@ -26,6 +26,9 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
     if len(options.subject) < 2:
         raise UserError("compare needs two or more tokenizers, records or leaderboard rows")
     filed = {subject: _filed(subject) for subject in options.subject}
+    for subject, found_records in filed.items():
+        if found_records is None:
+            resolve(subject)  # an unknown last one shows before the first is measured
     if options.task is None and options.suite is None:
         tasks = sorted({record.task for found in filed.values() if found for record, _ in found})
         options.task = tasks or None
@@ -38,17 +41,34 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
         if not questions & {record.task for record, _ in several}:
             refuse_unlike(by_subject[0][0][0], several[0][0])
     for name in sorted(questions):
-        rows = [next((pair for pair in several if pair[0].task == name), None) for several in by_subject]
+        rows = [
+            next((pair for pair in several if pair[0].task == name), None) for several in by_subject
+        ]
         pairs = [pair for pair in rows if pair is not None]
         if len(pairs) > 1:
             task, parallel = _question(pairs[0][0], options)
-            scores = [score.name for score in headline(pairs[0][0], options.full)]
+            scores = [
+                score.name
+                for score in headline(pairs[0][0], options.full)
+                if not score.metric.startswith("counts|")  # told by the rates, with intervals
+            ]
             found += differences(pairs, task, parallel, scores)
     vocabularies = _overlaps(options, filed)
     if options.format == "json":
-        rows_json = [asdict(d) | {"difference": d.other - d.baseline, "verdict": d.verdict} for d in found]
+        rows_json = [
+            asdict(d) | {"difference": d.other - d.baseline, "verdict": d.verdict} for d in found
+        ]
         shared = {name: asdict(value) if value else None for name, value in vocabularies.items()}
-        print(json.dumps({"baseline": by_subject[0][0][0].tokenizer, "differences": rows_json, "overlap": shared}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {
+                    "baseline": by_subject[0][0][0].tokenizer,
+                    "differences": rows_json,
+                    "overlap": shared,
+                },
+                ensure_ascii=False,
+            )
+        )
     else:
         _print(by_subject[0][0][0].tokenizer, found, vocabularies, options.format)
     failed = any(record.failures for several in by_subject for record, _ in several)
@@ -95,14 +115,26 @@ def _overlaps(
     task = chosen_tasks(options, "text")[0]
     dataset = open_dataset(options.data or task.dataset, options.split)
     each = max(1, OVERLAP_SAMPLES // len(dataset.parts))
-    texts = [text for part in dataset.parts for _, text in zip(range(each), part.samples(), strict=False)]
+    texts = [
+        text for part in dataset.parts for _, text in zip(range(each), part.samples(), strict=False)
+    ]
     return {other.name: overlap(text_only[0], other, texts) for other in text_only[1:]}
 
 
 def _print(
     baseline: str, found: list[Difference], vocabularies: dict[str, Overlap | None], form: str
 ) -> None:
-    header = ["task", "score", "tokenizer", baseline, "other", "difference", "95 % interval", "p (Holm)", "verdict"]
+    header = [
+        "task",
+        "score",
+        "tokenizer",
+        baseline,
+        "other",
+        "difference",
+        "95 % interval",
+        "p (Holm)",
+        "verdict",
+    ]
     several = len({d.other_name for d in found}) > 1
     rows = [
         [
@@ -119,7 +151,12 @@ def _print(
             names = [header[i] for i in kept]
             if not several:
                 names[2] = found[0].other_name
-            tables.emit(names, [[row[i] for i in kept] for row in rows if row[0] == task], "table", (1, 2, 3) if not several else (2, 3, 4))
+            tables.emit(
+                names,
+                [[row[i] for i in kept] for row in rows if row[0] == task],
+                "table",
+                (1, 2, 3) if not several else (2, 3, 4),
+            )
             print()
     else:
         tables.emit(header, rows, form, (3, 4, 5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from tokbench import tables
 from tokbench.dataset import find_files, load_manifest, manifest_names, open_dataset
@@ -31,29 +32,34 @@ def _fetch(options: argparse.Namespace) -> int:
     from tokbench.fetch import fetch_dataset
 
     manifest = load_manifest(options.name)
-    split = options.split or manifest.default_split
-    if split not in manifest.splits:
-        open_dataset(options.name, split, fetch=False)  # says which splits there are
-    if manifest.generator or find_files(manifest, split):
-        print(f"{manifest.name}:{split} is here already")
-        return FINE
-    print(f"{manifest.name}:{split}: licence {manifest.licence}; fetching")
-    print(f"in {fetch_dataset(manifest, split)}")
+    for split in (options.split or manifest.default_split).split("+"):
+        if split not in manifest.splits:
+            open_dataset(options.name, split, fetch=False)  # says which splits there are
+        if manifest.generator or find_files(manifest, split):
+            print(f"{manifest.name}:{split} is here already")
+            continue
+        print(f"{manifest.name}:{split}: licence {manifest.licence}; fetching", flush=True)
+        print(f"in {fetch_dataset(manifest, split)}")
     return FINE
 
 
 def _verify(options: argparse.Namespace) -> int:
-    """Compare the content at hand with the manifest's hashes."""
+    """Compare the content at hand with the manifest's hashes; exit 2 when it differs, or when
+    nothing is here to verify."""
     manifest = load_manifest(options.name)
-    status = FINE
-    for split in [options.split] if options.split else list(manifest.splits):
+    splits = [options.split] if options.split else list(manifest.splits)
+    differ, here = False, 0
+    for split in splits:
         try:
-            dataset = open_dataset(manifest.name, split, fetch=False)
+            dataset = open_dataset(options.name, split, fetch=False)
         except UserError as error:
-            print(f"{manifest.name}:{split}: {str(error).partition(': ')[2]}")
-            status = USER if "differs" in str(error) else status
+            print(f"tokbench: {error}", file=sys.stderr)
+            differ |= "differs" in str(error)
             continue
+        here += 1
         known = dataset.known
-        word = f"is the known content '{known}'" if known else "is here; the manifest pins no such hash"
-        print(f"{manifest.name}:{split}: {len(dataset.parts)} groups, {word} ({dataset.fingerprint})")
-    return status
+        word = f"is the known content '{known}'" if known else "is here; no such hash is pinned"
+        print(
+            f"{manifest.name}:{split}: {len(dataset.parts)} groups, {word} ({dataset.fingerprint})"
+        )
+    return USER if differ or not here else FINE

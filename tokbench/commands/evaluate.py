@@ -13,9 +13,11 @@ from tokbench import tables
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.record import Record, plain
-from tokbench.runner import Job, Progress, evaluate as run_job
-from tokbench.specs import load_tokenizer
+from tokbench.runner import Job, Progress
+from tokbench.runner import evaluate as run_job
+from tokbench.specs import load_tokenizer, resolve
 from tokbench.task import Task, load_suites, load_task, with_reference
+from tokbench.text.languages import is_code
 from tokbench.types import Score
 
 DEFAULT_SUITE = {"text": "text"}
@@ -38,6 +40,8 @@ def measure_all(
     """Records of all specs on the chosen tasks, with their paths."""
     results = []
     for spec in specs:
+        resolve(spec)  # an unknown last one shows before the first is measured
+    for spec in specs:
         tokenizer = load_tokenizer(spec)
         for task in chosen_tasks(options, tokenizer.spec.modality):
             job = Job(
@@ -58,7 +62,8 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
         suites = load_suites()
         if options.suite not in suites:
             raise UserError(
-                f"no suite named '{options.suite}'{near(options.suite, suites)} (see: tokbench list suites)"
+                f"no suite named '{options.suite}'{near(options.suite, suites)} "
+                "(see: tokbench list suites)"
             )
         names = suites[options.suite]
     elif options.data:
@@ -67,8 +72,6 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     else:
         names = load_suites()[DEFAULT_SUITE[modality]]
     tasks = [load_task(name) for name in names]
-    for task in tasks:
-        task.made  # noqa: B018  wrong metric names show before anything is measured
     reference = options.reference
     if reference is None and options.data:
         # A set without English is held against its own first language.
@@ -84,9 +87,16 @@ def _progress(label: str) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} shards"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("shards"),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -100,16 +110,40 @@ def headline(record: Record, full: bool) -> list[Score]:
 
 
 def _is_headline(score: Score) -> bool:
-    name, _, facet = score.name.partition("/")
-    return not facet or facet in ("max", "mean", "p50", "p99", "lorenz-50") or facet == "family-"
+    facet = score.name.partition("/")[2]
+    return not facet or facet in ("max", "mean", "p50")
 
 
 def show(results: list[tuple[Record, Path]], form: str, full: bool) -> None:
     """The tables of `eval`: one for each record, or one flat table for csv and md."""
     if form in ("csv", "md"):
-        header = ["tokenizer", "task", "score", "value", "low", "high", "n", "unit", "better", "signature", "note"]
+        header = [
+            "tokenizer",
+            "task",
+            "score",
+            "value",
+            "low",
+            "high",
+            "n",
+            "unit",
+            "better",
+            "signature",
+            "note",
+        ]
         rows = [
-            [r.tokenizer, r.task, s.name, _raw(s.value), _raw(s.low), _raw(s.high), s.n, s.unit, s.better, r.score_signature(s), s.note]
+            [
+                r.tokenizer,
+                r.task,
+                s.name,
+                _raw(s.value),
+                _raw(s.low),
+                _raw(s.high),
+                s.n,
+                s.unit,
+                s.better,
+                r.score_signature(s),
+                s.note,
+            ]
             for r, _ in results
             for s in headline(r, full)
         ]
@@ -126,20 +160,51 @@ def _raw(value: float | None) -> str:
 _ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
 
 
+def _worth_saying(score: Score) -> bool:
+    """Notes of a table: why something was not measured, or what was left out."""
+    return bool(score.note) and (score.value is None or "left out" in score.note)
+
+
+def _extremes(record: Record) -> str:
+    """The languages that pay least and most, in one line."""
+    languages = [
+        score
+        for score in record.scores
+        if score.name.startswith("premium/") and is_code(score.name[8:]) and score.value is not None
+    ]
+    if len(languages) < 8:
+        return ""
+    ordered = sorted(languages, key=lambda score: score.value or 0.0)
+    cheap, dear = (
+        " · ".join(f"{score.name[8:]} {tables.number(score.value)}" for score in some)
+        for some in (ordered[:4], ordered[-4:])
+    )
+    return f"premium by language: {cheap} · … · {dear}"
+
+
 def _show_one(record: Record, path: Path, full: bool) -> None:
     about = record.about
     data = about.dataset
     groups = f", {data.groups} groups" if data.groups > 1 else ""
-    print(f"{record.tokenizer} on {record.task} ({data.name}:{data.split}, {data.samples:,} samples{groups})")
+    where = f"{data.name}:{data.split}, {data.samples:,} samples{groups}"
+    print(f"{record.tokenizer} on {record.task} ({where})")
     rows = []
+    notes: dict[str, list[str]] = {}
     for score in headline(record, full):
-        note = f"  ({score.note})" if score.note and (score.value is None or score.note.startswith("worst")) else ""
-        shown = int(score.value) if score.value is not None and score.metric == "counts" else score.value
+        if _worth_saying(score):
+            notes.setdefault(score.note, []).append(score.name)
+        count = score.metric.startswith("counts|") and score.value is not None
         rows.append([
-            f"{score.name} {_ARROW[score.better]}".rstrip(), tables.number(shown),
-            tables.interval(score.low, score.high), f"{score.n:,}", score.unit, score.metric + note,
+            f"{score.name} {_ARROW[score.better]}".rstrip(),
+            tables.number(int(score.value or 0) if count else score.value),
+            tables.interval(score.low, score.high), f"{score.n:,}", score.unit, score.metric,
         ])  # fmt: skip
-    tables.emit(["score", "value", "95 % interval", "n", "unit", "signature"], rows, "table", (1, 3))
+    header = ["score", "value", "95 % interval", "n", "unit", "signature"]
+    tables.emit(header, rows, "table", (1, 3), droppable=2)
+    for note, names in notes.items():
+        print(f"{note} ({', '.join(names)})")
+    if extremes := _extremes(record):
+        print(extremes)
     speed = [s for s in record.performance if "/" not in s.name]
     shown_speed = " · ".join(f"{s.name} {tables.number(s.value)} {s.unit}" for s in speed)
     print(f"this machine: {shown_speed}")
@@ -149,5 +214,3 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
         print(f"first lossy sample: {example.group or 'sample'} {example.index}: {example.note}")
     print(f"signature: …|{record.signature}")
     print(f"record: {path}\n")
-
-

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tokbench import tables
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import default_folder, frame, pivot, records
+from tokbench.leaderboard import default_folder, frame, pivot, question, records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEADLINE = (
     "bytes-per-token", "tokens", "fertility", "premium/mean", "premium/max", "gini",
@@ -22,38 +27,66 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
     if not found:
         raise UserError(f"{folder}: the leaderboard is empty (tokbench submit RECORD files one)")
     table = frame(found)
-    if options.format == "csv" and not options.scores:
-        print(table.to_csv(index=False), end="")
+    for_programs = options.format in ("csv", "json")
+    if for_programs and not options.scores:
+        _emit(list(table.columns), table.itertuples(index=False), options.format)
         return 0
+    flat: list[list[Any]] = []
+    columns = _chosen(options.scores, table)
     for task in sorted(table["task"].unique()):
-        rows = table[table["task"] == task]
-        names = set((rows["score"] + rows["facet"].map(lambda f: f"/{f}" if f else "")).tolist())
-        main = next(r.about.task.main for r, _ in found if r.task == task)
-        scores = _scores(options, names, main)
+        of_task = [record for record, _ in found if record.task == task]
+        main, names = of_task[0].about.task.main, _names(table[table["task"] == task])
+        scores = columns or [main, *(n for n in HEADLINE if n in names and n != main)]
+        if not names & set(scores):
+            continue
         for number, wide in enumerate(pivot(table, task, scores)):
-            first = next(r for r, _ in found if r.task == task)
-            if options.format == "table":
-                data = first.about.dataset
-                print(f"{task} ({data.name}@{data.version}:{data.split}, by {main})" + (f", question {number + 1}" if number else ""))
-            cells = [
-                ["" if row[0] is None else int(row[0]), name, *map(_cell, row[1:])]
-                for name, row in zip(wide.index, wide.itertuples(index=False), strict=True)
-            ]
-            tables.emit(["rank", "tokenizer", *scores], cells, options.format, range(2, 2 + len(scores)))
-            if options.format == "table":
-                print()
+            data = next(r.about.dataset for r in of_task if question(r) == wide.attrs["question"])
+            rows = zip(wide.index, wide.itertuples(index=False), strict=True)
+            if for_programs:
+                set_of = f"{data.name}@{data.version}:{data.split}#{data.fingerprint[:8]}"
+                flat += [[task, set_of, row[0], name, *row[1:]] for name, row in rows]
+                continue
+            note = f", question {number + 1}" if number else ""
+            print(f"{task} ({data.name}@{data.version}:{data.split}, by {scores[0]}){note}\n")
+            cells = [[_cell(row[0]), name, *map(_cell, row[1:])] for name, row in rows]
+            header = ["rank", "tokenizer", *scores]
+            tables.emit(header, cells, options.format, range(2, len(header)))
+            print()
+    if for_programs:
+        _emit(["task", "data", "rank", "tokenizer", *columns], flat, options.format)
     return 0
 
 
-def _scores(options: argparse.Namespace, names: set[str], main: str) -> list[str]:
-    if options.scores:
-        chosen = options.scores.split(",")
-        for name in chosen:
-            if name not in names:
-                raise UserError(f"--scores: no score '{name}'{near(name, names)}")
-        return chosen
-    return [main, *(name for name in HEADLINE if name in names and name != main)]
+def _names(table: pd.DataFrame) -> set[str]:
+    """Full names of the scores in a table."""
+    facets = table["facet"].map(lambda facet: f"/{facet}" if facet else "")
+    return set((table["score"] + facets).tolist())
 
 
-def _cell(value: float) -> str:
-    return tables.number(None if value != value else value)
+def _chosen(scores: str | None, table: pd.DataFrame) -> list[str]:
+    """The columns asked for with `--scores`."""
+    chosen, names = scores.split(",") if scores else [], _names(table)
+    for name in chosen:
+        if name not in names:
+            raise UserError(f"--scores: no score '{name}'{near(name, names)}")
+    return chosen
+
+
+def _emit(header: list[str], rows: Iterable[Sequence[Any]], form: str) -> None:
+    """Raw values for a program; what was not measured is null, or empty in CSV."""
+    import pandas as pd
+
+    nothing = None if form == "json" else ""
+
+    def plain(cell: Any) -> Any:
+        if pd.isna(cell):
+            return nothing
+        return cell.item() if hasattr(cell, "item") else cell  # no scalars of numpy's
+
+    tables.emit(header, [[plain(cell) for cell in row] for row in rows], form)
+
+
+def _cell(value: Any) -> str:
+    import pandas as pd
+
+    return tables.number(None if pd.isna(value) else value)

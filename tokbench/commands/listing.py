@@ -13,9 +13,11 @@ from tokbench.registry import METRICS, TOKENIZERS
 _REGISTRIES = {"tokenizers": TOKENIZERS, "metrics": METRICS}
 
 
-def list(options: argparse.Namespace, given: list[str]) -> int:  # noqa: A001
+def list_names(options: argparse.Namespace, given: list[str]) -> int:
     """Print one kind, or all of them."""
-    kinds = [options.kind] if options.kind else ["tokenizers", "tasks", "datasets", "metrics", "suites"]
+    kinds = (
+        [options.kind] if options.kind else ["tokenizers", "tasks", "datasets", "metrics", "suites"]
+    )
     found = {kind: _rows(kind) for kind in kinds}
     if options.format == "json":
         flat = {kind: [{"name": n, "about": a} for n, a in rows] for kind, rows in found.items()}
@@ -33,7 +35,7 @@ def list(options: argparse.Namespace, given: list[str]) -> int:  # noqa: A001
     return 0
 
 
-def _rows(kind: str) -> list[tuple[str, str]]:  # type: ignore[valid-type]
+def _rows(kind: str) -> list[tuple[str, str]]:
     import tomllib
 
     if kind in _REGISTRIES:
@@ -49,7 +51,7 @@ def _rows(kind: str) -> list[tuple[str, str]]:  # type: ignore[valid-type]
     return rows
 
 
-def show(options: argparse.Namespace, given: list[str]) -> int:  # type: ignore[valid-type]
+def show_name(options: argparse.Namespace, given: list[str]) -> int:
     """Print everything about a name, whatever kinds of thing bear it."""
     name = options.name
     kinds = ("tokenizers", "tasks", "datasets", "metrics", "suites")
@@ -133,14 +135,22 @@ def _show_dataset(name: str) -> None:
     from tokbench.dataset import find_files, load_manifest
 
     manifest = load_manifest(name)
-    how = "there at once" if manifest.generator or manifest.splits[manifest.default_split].fingerprints.get("embedded") else ""
+    how = (
+        "there at once"
+        if manifest.generator
+        or manifest.splits[manifest.default_split].fingerprints.get("embedded")
+        else ""
+    )
     if manifest.hub:
-        how = f"hub {manifest.hub.repo}" + (f"@{manifest.hub.revision}" if manifest.hub.revision else " (no revision pinned)")
+        how = f"hub {manifest.hub.repo}" + (
+            f"@{manifest.hub.revision}" if manifest.hub.revision else " (no revision pinned)"
+        )
     if manifest.get:
         how = manifest.get.url
     here = [split for split in manifest.splits if manifest.generator or find_files(manifest, split)]
     _print({
-        "dataset": f"{manifest.name} (manifest version {manifest.version})", "title": manifest.title,
+        "dataset": f"{manifest.name} (manifest version {manifest.version})",
+        "title": manifest.title,
         "description": manifest.description, "licence": manifest.licence,
         "citation": manifest.citation, "homepage": manifest.homepage, "note": manifest.note,
         "reader": manifest.reader, "parallel": "yes" if manifest.parallel else "no",
@@ -166,5 +176,3 @@ _PRINTERS = {
     "datasets": _show_dataset,
     "suites": _show_suite,
 }
-
-

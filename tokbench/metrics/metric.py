@@ -64,7 +64,9 @@ def make_metric(name: str, options: dict[str, Any], where: str) -> Metric:
     for key in options:
         if key not in known:
             listed = f" (it knows {', '.join(known)})" if known else " (it has none)"
-            raise UserError(f"{where}: metric '{name}' has no option '{key}'{near(key, known)}{listed}")
+            raise UserError(
+                f"{where}: metric '{name}' has no option '{key}'{near(key, known)}{listed}"
+            )
     try:
         return kind(**options)
     except (TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tokbench.errors import UserError
 from tokbench.files import atomic_write, cache_dir
 from tokbench.text import uax29
 
@@ -31,12 +33,15 @@ class TextBatch:
     texts: the samples. group: for each its group (language) number. index: its number
     within the group; in a parallel dataset the same index is the same content.
     raw_bytes: True where each code point stands for one byte (binaries as Latin-1).
+    content: tells the content apart from any other's, empty where only its bytes do; None
+        for data too large to keep word positions of.
     """
 
     texts: list[str]
     group: np.ndarray
     index: np.ndarray
     raw_bytes: bool = False
+    content: str | None = ""
 
     @cached_property
     def data(self) -> np.ndarray:
@@ -85,19 +90,22 @@ class TextBatch:
         # Counted once for each content and kept: every tokenizer sees the same words.
         import regex
 
-        raw = self.data.tobytes()
+        if self.content is None:
+            return _count(self.data.tobytes(), self.starts, self.stops)
         version = f"uax29-{uax29.VERSION}-{regex.__version__}"
-        name = hashlib.sha256(version.encode() + raw).hexdigest()
+        content = self.content.encode() or self.data.tobytes()
+        name = hashlib.sha256(version.encode() + content).hexdigest()
         path = cache_dir() / "words" / name[:2] / f"{name}.npy"
         samples = len(self.texts)
         if path.is_file():
             try:
                 packed = np.load(path, allow_pickle=False)
                 return _unpack(packed, samples)
-            except (OSError, ValueError):
-                path.unlink(missing_ok=True)  # cut short by a crash of the file system
-        characters, words = _count(raw, self.starts, self.stops)
-        atomic_write(path, _pack(characters, words))
+            except (OSError, ValueError, EOFError, IndexError):
+                pass  # cut short by a crash of the file system; written anew below
+        characters, words = _count(self.data.tobytes(), self.starts, self.stops)
+        with contextlib.suppress(UserError):  # a cache that cannot be written costs time only
+            atomic_write(path, _pack(characters, words), durable=False)
         return characters, words
 
     def select(self, rows: Sequence[int] | np.ndarray) -> TextBatch:
@@ -108,6 +116,7 @@ class TextBatch:
             self.group[picked],
             self.index[picked],
             self.raw_bytes,
+            None if self.content is None else "",
         )
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ class _AgainstReference(Metric):
 
     def reference_of(self, measured: Measured) -> int:
         if not measured.parallel:
-            raise UserError(f"metric '{self.name}' needs parallel data: the same content in every language")
+            raise UserError(
+                f"metric '{self.name}' needs parallel data: the same content in every language"
+            )
         if self.language not in measured.groups:
             raise UserError(
                 f"metric '{self.name}': reference language '{self.language}' is not in the data"
@@ -73,8 +76,13 @@ def _facets(
     for g, label in enumerate(measured.groups):
         bounds = {} if note else _bounds(low[g], high[g], draws[:, g])
         yield measured.score(
-            f"{metric.name}/{label}", value[g], n[g], unit=metric.unit, better=metric.better,
-            note=note, **bounds,
+            f"{metric.name}/{label}",
+            value[g],
+            n[g],
+            unit=metric.unit,
+            better=metric.better,
+            note=note,
+            **bounds,
         )
 
 
@@ -94,8 +102,13 @@ def _summaries(
         own = over(draws)
         bounds = {} if note else _bounds(*measured.interval(own), own)
         return measured.score(
-            f"{metric.name}/{facet}", over(value[None])[0], int(n[others].max()), unit=metric.unit,
-            better=metric.better, note=remark or note, **bounds,
+            f"{metric.name}/{facet}",
+            over(value[None])[0],
+            int(n[others].max()),
+            unit=metric.unit,
+            better=metric.better,
+            note=remark or note,
+            **bounds,
         )
 
     yield summary("max", lambda t: t[:, others].max(1), f"worst: {measured.groups[worst]}")
@@ -108,7 +121,11 @@ def _summaries(
             if label:
                 rows = members[label]
                 count = f"{len(rows)} language{'s' if len(rows) > 1 else ''}"
-                yield summary(f"{kind}-{label}", lambda t, rows=rows: t[:, rows].mean(1), count)
+                yield summary(f"{kind}-{label}", partial(_mean_of, rows=rows), count)
+
+
+def _mean_of(table: np.ndarray, rows: list[int]) -> np.ndarray:
+    return table[:, rows].mean(1)
 
 
 def _premiums(measured: Measured, base: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -121,6 +138,9 @@ def _premiums(measured: Measured, base: int) -> tuple[np.ndarray, np.ndarray, np
             own_r = measured.replicates("tokens")
             basis_r = own_r[:, [base]]
         else:
+            block = measured.evidence.block
+            if block > 1:  # which of a block's samples are there is unknown: only whole ones match
+                shared *= shared == block
             own, basis = tokens * (shared > 0), tokens[:, [base]] * (shared > 0)
             own_r, basis_r = measured.resampled(own), measured.resampled(basis)
         return own.sum(0) / basis.sum(0), own_r / basis_r, shared.sum(0).astype(np.int64)
@@ -139,7 +159,11 @@ class Parity(_AgainstReference):
         base = self.reference_of(measured)
         if measured.evidence.block > 1:
             yield measured.score(
-                self.name, None, 0, unit=self.unit, better=self.better,
+                self.name,
+                None,
+                0,
+                unit=self.unit,
+                better=self.better,
                 note="too many samples to keep each one's ratio",
             )
             return
@@ -184,9 +208,13 @@ class Gini(Metric):
             own = function(draws)
             bounds = {} if note else _bounds(*measured.interval(own), own)
             yield measured.score(
-                name + facet, function(value[None])[0], n, note=note,
+                name + facet,
+                function(value[None])[0],
+                n,
+                note=note,
                 unit="index" if not facet else "share of cost",
-                better="lower" if not facet else "higher", **bounds,
+                better="lower" if not facet else "higher",
+                **bounds,
             )
 
     def _costs(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, int]:
@@ -208,7 +236,8 @@ def gini(costs: np.ndarray) -> np.ndarray:
     ordered = np.sort(costs, axis=-1)
     count = ordered.shape[-1]
     ranks = 2 * np.arange(1, count + 1) - count - 1
-    return (ordered * ranks).sum(-1) / (count * ordered.sum(-1))
+    with np.errstate(invalid="ignore"):  # no cost at all: undefined
+        return (ordered * ranks).sum(-1) / (count * ordered.sum(-1))
 
 
 def lorenz(costs: np.ndarray, share: float) -> np.ndarray:
@@ -216,7 +245,8 @@ def lorenz(costs: np.ndarray, share: float) -> np.ndarray:
     ordered = np.sort(costs, axis=-1)
     count = ordered.shape[-1]
     curve = np.concatenate((np.zeros((*ordered.shape[:-1], 1)), ordered.cumsum(-1)), axis=-1)
-    curve /= curve[..., -1:]
+    with np.errstate(invalid="ignore"):
+        curve /= curve[..., -1:]
     low = int(share * count)
     part = share * count - low
     high = min(low + 1, count)

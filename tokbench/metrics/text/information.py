@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tokbench.evidence import Tally
 from tokbench.measured import JACKKNIFE_BLOCKS, Better, Measured, jackknife
 from tokbench.metrics.metric import Metric
 from tokbench.types import Score
@@ -38,24 +37,14 @@ class _OfCounts(Metric):
         functions: dict[str, tuple[Callable[[np.ndarray], float], str, Better]],
     ) -> Iterator[Score]:
         n = int(measured.totals("samples").sum())
-        blocks = measured.evidence.tallies.get("ids-by-block", Tally())
-        whole = measured.tally("ids-by-block")
-        if not len(whole.keys):
+        whole, left_out = measured.jackknifed("ids-by-block")
+        if not len(whole):
             for name in functions:
                 yield measured.score(name, None, n, note="no tokens")
             return
-        place = np.searchsorted(whole.keys, blocks.keys & 0xFFFFFFFF)
-        owner = blocks.keys >> 32
-        present = np.unique(owner)
-        left_out = []
-        for block in present:
-            rest = whole.counts.copy()
-            own = owner == block
-            rest[place[own]] -= blocks.counts[own]
-            left_out.append(rest)
         for name, (function, unit, better) in functions.items():
-            value = function(whole.counts)
-            if len(present) < JACKKNIFE_BLOCKS:
+            value = function(whole)
+            if len(left_out) < JACKKNIFE_BLOCKS:
                 note = f"no interval: under {JACKKNIFE_BLOCKS} samples"
                 yield measured.score(name, value, n, unit=unit, better=better, note=note)
                 continue

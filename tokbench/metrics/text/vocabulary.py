@@ -25,10 +25,10 @@ class Utilisation(Metric):
 
     def result(self, measured: Measured) -> Iterator[Score]:
         samples = measured.totals("samples")
-        seen = [(None, "", len(measured.tally("ids-by-group").keys), int(samples.sum()))]
+        seen = [("", len(measured.tally("ids-by-group").keys), int(samples.sum()))]
         if measured.grouped:
             seen += [
-                (g, f"/{label}", len(measured.tally("ids-by-group", g).keys), int(samples[g]))
+                (f"/{label}", len(measured.tally("ids-by-group", g).keys), int(samples[g]))
                 for g, label in enumerate(measured.groups)
             ]
         size = sum(measured.spec.vocabulary) or None
@@ -37,7 +37,7 @@ class Utilisation(Metric):
             ("utilisation", size),
             ("utilisation-emittable", measured.spec.emittable),
         ):
-            for _, facet, count, n in seen:
+            for facet, count, n in seen:
                 if denominator is None:
                     note = "open vocabulary: no denominator"
                     yield measured.score(name + facet, None, n, unit=self.unit, note=note)

@@ -76,6 +76,7 @@ class TextTokenizer:
 
     name: short name for tables and file names.
     pieces: the bytes of every id, or None when ids have no fixed bytes (WordPiece).
+    spells: does the decoder put the bytes of the ids together and nothing between them?
     prefix: bytes that the encoder puts before every text (SentencePiece's dummy space).
     unknown: the id of UNK, or None.
     text_ids: boolean array, the ids that ordinary text can produce.
@@ -84,6 +85,7 @@ class TextTokenizer:
     name: str
     spec: TokenizerSpec
     pieces: TokenBytes | None = None
+    spells: bool = True
     prefix: bytes = b""
     unknown: int | None = None
     text_ids: np.ndarray | None = None
@@ -122,7 +124,9 @@ class TextTokenizer:
             return []
         mask = self.text_ids
         return (
-            piece for i, piece in enumerate(self.pieces.pieces) if piece and (mask is None or mask[i])
+            piece
+            for i, piece in enumerate(self.pieces.pieces)
+            if piece and (mask is None or mask[i])
         )
 
 

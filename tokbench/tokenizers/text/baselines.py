@@ -84,7 +84,8 @@ class Words(TextTokenizer):
     def encode(self, batch: Sequence[str]) -> Codes:
         import zlib
 
-        rows, widths = [], []
+        rows: list[list[int]] = []
+        widths: list[int] = []
         for text in batch:
             starts = uax29.segment(np.frombuffer(text.encode("utf-32-le"), dtype="<u4")).tolist()
             stops = [*starts[1:], len(text)] if starts else []

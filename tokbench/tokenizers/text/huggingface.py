@@ -12,6 +12,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import UserError, one_line
 from tokbench.files import read_bytes
+from tokbench.hub import require_hub
 from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer, TokenBytes
 from tokbench.types import Codes, Ragged, TokenizerSpec
@@ -46,6 +47,7 @@ class HuggingFace(TextTokenizer):
         for piece, number in backend.get_vocab(with_added_tokens=True).items():
             surfaces[number] = piece
         self.pieces = _byte_table(state, surfaces, added)
+        self.spells = bool(state.get("decoder"))  # without one the library puts blanks between
         self.text_ids = np.array([piece is not None for piece in surfaces])
         self.text_ids[[number for number, token in added.items() if token.special]] = False
         model = state["model"]
@@ -64,7 +66,9 @@ class HuggingFace(TextTokenizer):
             algorithm=model.get("type") or ("BPE" if "merges" in model else "WordPiece"),
             vocabulary=(sum(piece is not None for piece in surfaces),),
             emittable=int(self.text_ids.sum()),
-            special_tokens="the tokenizer's post-processor adds its own" if self._add else "none added",
+            special_tokens="the tokenizer's post-processor adds its own"
+            if self._add
+            else "none added",
             source=source,
         )
 
@@ -108,7 +112,13 @@ class SlowTransformers(TextTokenizer):
 
     def identity(self) -> tuple[bytes | str, ...]:
         vocabulary = json.dumps(self._backend.get_vocab(), sort_keys=True)
-        return "transformers", type(self._backend).__name__, vocabulary, str(self._add), self._revision
+        return (
+            "transformers",
+            type(self._backend).__name__,
+            vocabulary,
+            str(self._add),
+            self._revision,
+        )
 
     def encode(self, batch: Sequence[str]) -> Codes:
         found = self._backend(list(batch), add_special_tokens=self._add)["input_ids"]
@@ -166,7 +176,10 @@ def byte_spans(batch: Sequence[str], rows: list[list[tuple[int, int]]]) -> np.nd
     for text, row in zip(batch, rows, strict=True):
         span = np.array(row, dtype=np.int32).reshape(-1, 2)
         if not text.isascii():
-            widths = [1 if c < "\x80" else 2 if c < "\u0800" else 3 if c < "\U00010000" else 4 for c in text]
+            widths = [
+                1 if c < "\x80" else 2 if c < "\u0800" else 3 if c < "\U00010000" else 4
+                for c in text
+            ]
             span = np.concatenate(([0], np.cumsum(widths))).astype(np.int32)[span]
         spans.append(span)
     return np.concatenate(spans) if spans else np.empty((0, 2), np.int32)
@@ -186,7 +199,9 @@ def _byte_table(
     ]:
         spelled = [_from_byte_level(piece) if piece else b"" for piece in surfaces]
     else:
-        blank = "▁" if "Metaspace" in kinds or "▁" in json.dumps(decoder, ensure_ascii=False) else None
+        blank = (
+            "▁" if "Metaspace" in kinds or "▁" in json.dumps(decoder, ensure_ascii=False) else None
+        )
         fallback = "ByteFallback" in kinds or bool(state["model"].get("byte_fallback"))
         spelled = [_from_metaspace(piece, blank, fallback) if piece else b"" for piece in surfaces]
     for number, token in added.items():
@@ -250,7 +265,9 @@ def from_gpt2(reference: str, options: Options) -> TextTokenizer:
         if (folder / vocabulary).is_file() and (folder / merges).is_file():
             break
     else:
-        raise UserError(f"{folder}: holds neither encoder.json + vocab.bpe nor vocab.json + merges.txt")
+        raise UserError(
+            f"{folder}: holds neither encoder.json + vocab.bpe nor vocab.json + merges.txt"
+        )
     try:
         model = models.BPE.from_file(str(folder / vocabulary), str(folder / merges))
     except Exception as error:
@@ -323,15 +340,15 @@ def _auto_tokenizer(reference: str, revision: str | None) -> Any:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from transformers import AutoTokenizer
 
+    where = f"hf:{reference}" + (f"@{revision}" if revision else "")
+    pinned = revision or "main"
     try:
-        return AutoTokenizer.from_pretrained(reference, revision=revision or "main")
-    except Exception as error:  # transformers raises OSError, ValueError, httpx errors, …
-        offline = "the hub cannot be reached and the repository is not in its cache"
-        text = one_line(error)
-        unreachable = any(
-            sign in text for sign in ("onnect", "offline", "couldn't", "resolve host", "Max retries")
-        )
-        where = f"hf:{reference}" + (f"@{revision}" if revision else "")
-        why = f"{offline} (or it does not exist)" if unreachable else text
-        hint = "give a local folder or tokenizer.json instead, or check name and network"
-        raise UserError(f"{where}: {why}; {hint}") from error
+        return AutoTokenizer.from_pretrained(reference, revision=pinned, local_files_only=True)
+    except Exception as error:  # OSError, ValueError, KeyError, … as the files have it
+        if Path(reference).exists():
+            raise UserError(f"{where}: cannot be loaded: {one_line(error)}") from error
+    require_hub(where, "give a local folder or tokenizer.json instead")
+    try:
+        return AutoTokenizer.from_pretrained(reference, revision=pinned)
+    except Exception as error:
+        raise UserError(f"{where}: cannot be loaded from the hub: {one_line(error)}") from error

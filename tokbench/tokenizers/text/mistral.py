@@ -32,9 +32,8 @@ def load(reference: str, options: Options) -> TextTokenizer:
     chosen = newest if reference == "tekken" else reference
     if chosen not in names:
         known = ", ".join(names)
-        raise UserError(
-            f"mistral:{reference}: no such packaged vocabulary{near(reference, names)} (there are: {known})"
-        )
+        hint = f"{near(reference, names)} (there are: {known})"
+        raise UserError(f"mistral:{reference}: no such packaged vocabulary{hint}")
     path = names[chosen]
     options.name = f"mistral:{chosen}"
     source = f"mistral-common package, {path.name}"

@@ -26,7 +26,10 @@ class SentencePiece(TextTokenizer):
         ids = range(len(processor))
         self.unknown = processor.unk_id()
         self.text_ids = np.array(
-            [not (processor.is_control(i) or processor.is_unused(i) or i == self.unknown) for i in ids]
+            [
+                not (processor.is_control(i) or processor.is_unused(i) or i == self.unknown)
+                for i in ids
+            ]
         )
         self.pieces = TokenBytes([self._bytes(i) for i in ids])
         first = b"".join(self.pieces.pieces[i] for i in processor.encode("a"))
@@ -57,9 +60,7 @@ class SentencePiece(TextTokenizer):
         return Codes((Ragged.of(rows or [np.empty(0, np.int32)][:0]),))
 
     def offsets(self, batch: Sequence[str]) -> Codes:
-        found = self._processor.encode(
-            list(batch), return_type="offset_mapping", return_bytes=True
-        )
+        found = self._processor.encode(list(batch), return_type="offset_mapping", return_bytes=True)
         spans = [np.array(row["offsets"], dtype=np.int32).reshape(-1, 2) for row in found]
         ids = Ragged.of([row["ids"] for row in found])
         return Codes((ids,), spans=np.concatenate(spans) if spans else np.empty((0, 2), np.int32))

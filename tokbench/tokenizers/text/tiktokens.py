@@ -22,6 +22,9 @@ from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer, TokenBytes
 from tokbench.types import Codes, Ragged, TokenizerSpec
 
+SHORT = 64
+"""Mean characters of a text below which plain lists beat arrays made in threads."""
+
 
 class Tiktoken(TextTokenizer):
     """A `tiktoken.Encoding`. Special token strings inside a text are encoded as text.
@@ -64,16 +67,18 @@ class Tiktoken(TextTokenizer):
         return [encode(text, disallowed_special=()) for text in texts]
 
     def encode(self, batch: Sequence[str]) -> Codes:
-        chunks = [batch[i : i + 512] for i in range(0, len(batch), 512)]
-        many = self._threads.map(self._encode_some, chunks) if len(chunks) > 1 else map(
-            self._encode_some, chunks
-        )
-        ids = Ragged.of([row for rows in many for row in rows], np.int32)
+        if sum(map(len, batch)) < SHORT * len(batch):  # threads would only fight over the lock
+            rows: list[Any] = [self._encoding.encode_ordinary(text) for text in batch]
+        else:
+            chunks = [batch[i : i + 512] for i in range(0, len(batch), 512)]
+            rows = [row for some in self._threads.map(self._encode_some, chunks) for row in some]
+        ids = Ragged.of(rows)
         return Codes((Ragged(ids.values + np.int32(self._first), ids.offsets),))
 
     def decode(self, codes: Codes) -> list[str]:
         return [
-            self._encoding.decode((row - self._first).tolist(), errors="replace") for row in codes.ids
+            self._encoding.decode((row - self._first).tolist(), errors="replace")
+            for row in codes.ids
         ]
 
 
@@ -134,9 +139,8 @@ def load(reference: str, options: Options) -> Tiktoken:
     names = list(openai_public.ENCODING_CONSTRUCTORS)
     pattern = options.take("pattern")
     if pattern is not None and pattern not in names:
-        raise UserError(
-            f"{options.name}: no pattern '{pattern}'{near(pattern, names)} (known: {', '.join(names)})"
-        )
+        hint = f"{near(pattern, names)} (known: {', '.join(names)})"
+        raise UserError(f"{options.name}: no pattern '{pattern}'{hint}")
     path = Path(reference)
     if path.is_file():
         return _load_file(path, pattern, options)

@@ -1,0 +1,1 @@
+"""A tokenizer and runs small enough to compute by hand."""
