@@ -30,6 +30,5 @@ def require_hub(what: str, instead: str) -> None:
         except (OSError, ValueError) as error:
             reason = one_line(getattr(error, "reason", None) or error)
     if reason:
-        raise UserError(
-            f"{what}: the hub cannot be reached ({reason}) and its cache does not have it; {instead}"
-        )
+        why = f"the hub cannot be reached ({reason}) and its cache does not have it"
+        raise UserError(f"{what}: {why}; {instead}")

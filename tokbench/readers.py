@@ -132,7 +132,7 @@ class LinesPart(Part):
         with _opened(self.path) as file:
             file.seek(piece.start)
             raw = file.read(piece.stop - piece.start)
-        text = self._decoded(raw, piece.start)
+        text = _unmarked(self._decoded(raw, piece.start), piece.start)
         texts = text.removesuffix("\n").split("\n")
         if "\r" in text:
             texts = [line.removesuffix("\r") for line in texts]
@@ -143,7 +143,7 @@ class LinesPart(Part):
         place, ended = 0, True
         with _opened(self.path) as file:
             for raw in file:
-                text, ended = self._decoded(raw, place), raw.endswith(b"\n")
+                text, ended = _unmarked(self._decoded(raw, place), place), raw.endswith(b"\n")
                 place += len(raw)
                 yield text.removesuffix("\n").removesuffix("\r")
         if ended:
@@ -154,6 +154,11 @@ class LinesPart(Part):
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise _not_utf8(self.path, f"byte {start + error.start}", error) from error
+
+
+def _unmarked(text: str, place: int) -> str:
+    """The text without the byte order mark that some editors put at the start of a file."""
+    return text if place else text.removeprefix("\ufeff")
 
 
 def _not_utf8(path: Path, place: str, error: UnicodeDecodeError) -> UserError:
@@ -374,7 +379,8 @@ def _compressed_lines(path: Path) -> Iterator[str]:
         place = 0
         try:
             for line in io.BufferedReader(stream) if stream is not raw else raw:
-                yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
+                text = _unmarked(line.decode("utf-8"), place)
+                yield text.removesuffix("\n").removesuffix("\r")
                 place += len(line)
         except UnicodeDecodeError as error:
             at = f"byte {place + error.start}" + (" (uncompressed)" if stream is not raw else "")

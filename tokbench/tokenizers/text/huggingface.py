@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,6 +141,8 @@ class Chat(TextTokenizer):
     def __init__(self, backend: Any, inner: TextTokenizer):
         if not getattr(backend, "chat_template", None):
             raise UserError(f"{inner.name}: has no chat template; drop chat=user")
+        if importlib.util.find_spec("jinja2") is None:
+            raise UserError(f"{inner.name}: chat=user needs jinja2; pip install jinja2")
         self._backend, self._inner = backend, inner
         self.name, self.unknown, self.text_ids = inner.name, inner.unknown, None
         self.spec = TokenizerSpec(
