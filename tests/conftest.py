@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from mocks.evidence import make_task
 
+from tokbench.bench import Job
 from tokbench.files import cache_dir
 from tokbench.record import Record
-from tokbench.runner import Job, evaluate
+from tokbench.runner import evaluate
 from tokbench.task import MetricUse
 from tokbench.tokenizers.text.adapter import TextTokenizer
 

@@ -16,13 +16,14 @@ from mocks.evidence import Groups, make_task, pieces_of, scores_from
 from mocks.greedy import Greedy
 
 from tokbench import evidence as evidence_module
+from tokbench.bench import Bench, Job
 from tokbench.evidence import BLOCKS, EXAMPLES, Evidence, Example, Failure, Tally
 from tokbench.executors import _path
 from tokbench.files import atomic_write
 from tokbench.metrics.metric import Metric, parameters
 from tokbench.metrics.text.fairness import Gini
 from tokbench.registry import METRICS
-from tokbench.runner import Bench, Job, evaluate
+from tokbench.runner import evaluate
 from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.tokenizers.text.baselines import Bytes, Codepoints, Words
 

@@ -17,8 +17,9 @@ from tokbench.errors import UserError
 from tokbench.files import atomic_write
 
 if TYPE_CHECKING:
+    from tokbench.bench import Bench, Job
     from tokbench.plan import Shard
-    from tokbench.runner import Bench, Job, Progress
+    from tokbench.runner import Progress
 
 
 def run(
@@ -89,7 +90,7 @@ def _begin(job: Job, key: str, workers: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["RAYON_NUM_THREADS"] = str(threads)
-    from tokbench.runner import Bench
+    from tokbench.bench import Bench
 
     try:
         bench = Bench(job)

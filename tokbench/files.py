@@ -79,6 +79,12 @@ def _umask() -> int:
     return mask
 
 
+def slug(name: str) -> str:
+    """A name as part of a file name: letters, digits, dots and hyphens."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "-" for c in name)
+    return kept.strip("-.")[:80] or "tokenizer"
+
+
 def read_bytes(path: Path) -> bytes:
     """The content of `path`, or a `UserError` that names it."""
     try:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from tokbench.dataset import load_manifest, manifest_names
 from tokbench.errors import UserError, near
-from tokbench.files import atomic_write, builtin, read_bytes, sha256
+from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
 from tokbench.record import Record, read_record, record_key
-from tokbench.runner import slug
 from tokbench.task import load_task, task_paths, with_reference
 
 if TYPE_CHECKING:

@@ -38,8 +38,10 @@ def _fetch(options: argparse.Namespace) -> int:
         if manifest.generator or find_files(manifest, split):
             print(f"{manifest.name}:{split} is here already")
             continue
-        print(f"{manifest.name}:{split}: licence {manifest.licence}; fetching", flush=True)
-        print(f"in {fetch_dataset(manifest, split)}")
+        if sys.stderr.isatty():
+            print(f"fetching {manifest.name}:{split} …", file=sys.stderr)
+        folder = fetch_dataset(manifest, split)
+        print(f"{manifest.name}:{split}: in {folder} (licence {manifest.licence})")
     return FINE
 
 

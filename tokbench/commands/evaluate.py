@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tokbench import tables
+from tokbench.bench import Job
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.record import Record, plain
-from tokbench.runner import Job, Progress
+from tokbench.runner import Progress
 from tokbench.runner import evaluate as run_job
 from tokbench.specs import load_tokenizer, resolve
 from tokbench.task import Task, load_suites, load_task, with_reference

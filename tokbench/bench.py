@@ -1,0 +1,194 @@
+"""A job made ready, and what it does with a shard: read, encode, count."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tokbench.dataset import Dataset, open_dataset
+from tokbench.errors import UserError, near, one_line
+from tokbench.evidence import Evidence, Failure
+from tokbench.plan import Shard, Source
+from tokbench.readers import Slice
+from tokbench.record import record_key
+from tokbench.specs import load_tokenizer
+from tokbench.statistics import EncodedText, measure
+from tokbench.task import Task
+from tokbench.text.batch import TextBatch
+from tokbench.tokenizers.text.adapter import TextTokenizer
+from tokbench.types import Codes, Ragged, Tokenizer
+
+ACTIVITIES = ("read", "encode", "decode", "measure")
+DECODED = 8
+"""Samples of each slice decoded by the library itself, for its speed."""
+
+
+@dataclass
+class Job:
+    """One tokenizer on one task: everything that a worker needs to know."""
+
+    spec: str
+    task: Task
+    data: str
+    split: str | None = None
+    limit: int | None = None
+    arguments: list[str] = field(default_factory=list)
+
+
+class Bench:
+    """A job made ready: tokenizer and data loaded, key known."""
+
+    def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
+        self.job = job
+        self.tokenizer: TextTokenizer = tokenizer or load_tokenizer(job.spec)  # type: ignore[assignment]
+        if self.tokenizer.spec.modality != job.task.modality:
+            raise UserError(
+                f"{self.tokenizer.name} is a tokenizer of {self.tokenizer.spec.modality}; "
+                f"task {job.task.name} wants {job.task.modality}"
+            )
+        self.dataset: Dataset = open_dataset(job.data, job.split)
+        self._check_reference()
+        self.source = Source(self.dataset, job.task)
+        self.key = record_key(
+            self.tokenizer.fingerprint(),
+            job.task.fingerprint(),
+            self.dataset.fingerprint,
+            job.limit,
+        )
+
+    def _check_reference(self) -> None:
+        """Refuse a comparison with a language that is not there before anything is measured."""
+        for metric in self.job.task.made:
+            language = metric.options().get("reference")
+            if language is None:
+                continue
+            if not self.dataset.parallel:
+                raise UserError(
+                    f"task {self.job.task.name}: metric '{metric.name}' needs parallel data (the "
+                    f"same content in every language), which {self.dataset.name} is not"
+                )
+            if language not in self.dataset.groups:
+                hint = near(language, self.dataset.groups)
+                raise UserError(
+                    f"task {self.job.task.name}: no reference language '{language}' in "
+                    f"{self.dataset.name}{hint}"
+                )
+
+    def evidence(self, shard: Shard) -> Evidence:
+        """What one shard gives: every slice is encoded, then all are measured, in threads.
+
+        Slices are small enough for their arrays to stay in the processor's cache, and the
+        encoder, which brings threads of its own, never competes with the measuring.
+        """
+        clock = _Clock()
+        failures: dict[str, Failure] = {}
+        encoded = [self._slice(piece, clock, failures) for piece in shard]
+        self._time_decoding([e for e in encoded if e is not None], clock)
+        with clock("measure"), ThreadPoolExecutor(self.threads) as pool:
+            whole = Evidence.joined(pool.map(self._measured, filter(None, encoded)))
+        whole.failures, whole.seconds = failures, clock.seconds
+        return whole
+
+    @property
+    def threads(self) -> int:
+        """Threads for measuring; more than four would wait for each other."""
+        return min(4, self.tokenizer.max_threads or os.cpu_count() or 1)
+
+    def _slice(
+        self, piece: Slice, clock: _Clock, failures: dict[str, Failure]
+    ) -> EncodedText | None:
+        with clock("read"):
+            batch = self.source.read(piece)
+        with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
+            batch, codes = self._encoded(batch, failures)
+        if not len(batch):
+            return None
+        return EncodedText(self.tokenizer, batch, codes, self.dataset.groups)
+
+    def _measured(self, encoded: EncodedText) -> Evidence:
+        found = measure(encoded, self.job.task.statistics)
+        batch = encoded.batch
+        return Evidence(
+            batch.group, batch.index, found.columns, found.tallies, examples=found.examples
+        )
+
+    def _encoded(self, batch: TextBatch, failures: dict[str, Failure]) -> tuple[TextBatch, Codes]:
+        """Codes of a batch. If the tokenizer raises, sample by sample: those that fail are
+        left out and counted by cause."""
+        if not len(batch):
+            return batch, Codes((Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)),))
+        try:
+            return batch, self._checked(self.tokenizer.encode(batch.texts), len(batch))
+        except BaseException as error:
+            if not _of_the_tokenizer(error):
+                raise
+        good, codes = [], []
+        for row, text in enumerate(batch.texts):
+            try:
+                codes.append(self._checked(self.tokenizer.encode([text]), 1))
+                good.append(row)
+            except BaseException as error:
+                if not _of_the_tokenizer(error):
+                    raise
+                cause = f"encode: {type(error).__name__}: {one_line(error)}"[:200]
+                failure = failures.setdefault(cause, Failure())
+                failure.count += 1
+                if not failure.example:
+                    group = self.dataset.groups[int(batch.group[row])]
+                    failure.example = f"{group or 'sample'} {int(batch.index[row])}"
+        if not good:
+            return batch.select([]), Codes((Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)),))
+        spans = [c.spans for c in codes if c.spans is not None]
+        joined = Ragged.joined([c.ids for c in codes])
+        return batch.select(good), Codes((joined,), spans=np.concatenate(spans) if spans else None)
+
+    def _checked(self, codes: Codes, count: int) -> Codes:
+        if len(codes.ids) != count:
+            raise ValueError(f"encode returned {len(codes.ids)} sequences for {count} texts")
+        table, ids = self.tokenizer.pieces, codes.ids.values
+        if table is not None and len(ids) and not 0 <= ids.min() <= ids.max() < len(table.pieces):
+            raise ValueError(f"ids outside the vocabulary of {len(table.pieces):,}")
+        return codes
+
+    def _time_decoding(self, encoded: list[EncodedText], clock: _Clock) -> None:
+        """Decode a few samples of each slice with the library itself, for its speed."""
+        few = [(e, list(range(min(DECODED, len(e.batch))))) for e in encoded]
+        if not few:
+            return
+        codes = Codes((Ragged.joined([e.codes.ids.take(rows) for e, rows in few]),))
+        try:
+            with clock("decode"):
+                self.tokenizer.decode(codes)
+        except Exception:
+            return  # the round-trip statistic meets the same error and counts it
+        clock.add("decoded bytes", float(sum(e.batch.sizes[: len(rows)].sum() for e, rows in few)))
+
+
+def _of_the_tokenizer(error: BaseException) -> bool:
+    """Is it the tokenizer that failed on a text? (Rust panics arrive as BaseException.)"""
+    if isinstance(error, UserError | MemoryError):
+        return False
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+class _Clock:
+    """Seconds by activity."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def add(self, name: str, value: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + value
+
+    @contextmanager
+    def __call__(self, *names: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        for name in names:
+            self.add(name, time.perf_counter() - started)
