@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from tokbench.bench import Job
 from tokbench.files import cache_dir
 from tokbench.record import Record
 from tokbench.runner import evaluate
+from tokbench.specs import load_tokenizer
 from tokbench.task import MetricUse
 from tokbench.tokenizers.text.adapter import TextTokenizer
 
@@ -38,6 +40,17 @@ def shared() -> Path:
     if not chosen:
         pytest.skip("TOKBENCH_DATA is not set: this test needs real tokenizers and FLORES-200")
     return Path(chosen)
+
+
+@pytest.fixture(scope="session")
+def real(shared: Path) -> Callable[[str], TextTokenizer]:
+    """A real tokenizer by file name, loaded once."""
+
+    @functools.cache
+    def loaded(name: str) -> TextTokenizer:
+        return load_tokenizer(str(shared / "tokenizers" / name))
+
+    return loaded
 
 
 @pytest.fixture

@@ -189,6 +189,7 @@ def test_show_describes_a_tokenizer_by_its_spec() -> None:
     out = called("show", "mistral:v3").out
     for part in ("vocabulary", "32,768", "fingerprint", "mistral-common"):
         assert part in out
+    assert "SentencePiece" in called("show", packaged()["v1"]).out
 
 
 def test_json_holds_the_records_and_nothing_else_is_printed() -> None:
@@ -252,6 +253,29 @@ def test_a_tokenizer_of_ones_own_is_named_by_module_and_class(here: Path) -> Non
     assert done.code == 0
     refused(called("eval", "own_bytes:Bytse"), "did you mean 'Bytes'?")
     refused(called("eval", "own_bytes:Bytes?shuot=1"), "did you mean 'shout'?")
+
+
+def test_a_terminal_shows_progress_and_a_pipe_does_not(here: Path) -> None:
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    (here / "own_slow.py").write_text(
+        "import time\nfrom tokbench.tokenizers.text.baselines import Bytes\n\n"
+        "class Slow(Bytes):\n    name = 'slow'\n\n"
+        "    def encode(self, batch):\n        time.sleep(0.3)\n"
+        "        return super().encode(batch)\n"
+    )
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tokbench", "eval", "own_slow:Slow", "--data", "text"]
+    terminal = {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, env=os.environ | terminal, text=True
+    ) as process:
+        out, _ = process.communicate(timeout=60)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "slow · text" in shown
+    assert "shards" in shown
+    assert out.startswith("slow on text")
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from mocks.command import called, files_in, refused
 from pyarrow import parquet
 
 from tokbench import fetch
-from tokbench.dataset import Manifest, Split, load_manifest, manifest_names, open_dataset
+from tokbench.dataset import open_dataset
 from tokbench.errors import UserError
 from tokbench.fetch import fetch_dataset
 from tokbench.files import cache_dir
+from tokbench.manifest import Manifest, Split, load_manifest, manifest_names
 from tokbench.task import load_suites, load_task, task_paths
 
 Write = Callable[..., str]
@@ -197,6 +198,19 @@ def test_splits_joined_by_a_plus_follow_each_other(here: Path, manifest: Write) 
         open_dataset(own, "a+c")
     put(here / "data/b/tur_Latn.txt", "b\n")
     with pytest.raises(UserError, match="do not have the same groups"):
+        open_dataset(own, "a+b")
+
+
+def test_parallel_splits_with_gaps_are_not_joined_out_of_step(here: Path, manifest: Write) -> None:
+    own = manifest(
+        '[splits.a]\npath = "a.tsv"\n[splits.b]\npath = "b.tsv"\n', reader="tsv", default_split="a"
+    )
+    put(here / own, "parallel = true\n" + (here / own).read_text())
+    put(here / "data/a.tsv", "eng_Latn\ttur_Latn\none\tbir\n")
+    put(here / "data/b.tsv", "eng_Latn\ttur_Latn\ntwo\tiki\n")
+    assert texts_of(own, "a+b") == {"eng_Latn": ["one", "two"], "tur_Latn": ["bir", "iki"]}
+    put(here / "data/a.tsv", "eng_Latn\ttur_Latn\none\tbir\nzero\t\n")
+    with pytest.raises(UserError, match="a has gaps"):
         open_dataset(own, "a+b")
 
 

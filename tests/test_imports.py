@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tokbench.errors import UserError
 from tokbench.registry import METRICS, READERS, STATISTICS, TOKENIZERS
 
 HEAVY = ("numpy", "pandas", "torch", "transformers", "tokenizers", "datasets", "scipy", "pyarrow")
@@ -39,6 +40,24 @@ def test_help_and_list_import_nothing_heavy(arguments: list[str]) -> None:
 @pytest.mark.parametrize("registry", [TOKENIZERS, METRICS, READERS, STATISTICS])
 def test_every_registered_name_leads_to_something_that_can_be_called(registry: object) -> None:
     assert all(callable(registry.get(name)) for name in registry)  # type: ignore[attr-defined]
+
+
+def test_plug_ins_are_looked_for_only_when_a_name_is_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_plugin.py").write_text("class Own:\n    pass\n")
+    information = tmp_path / "own_plugin-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: own-plugin\nVersion: 1\n")
+    points = "[tokbench.metrics]\nown-metric = own_plugin:Own\n"
+    (information / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert METRICS.get("own-metric").__name__ == "Own"
+    assert METRICS.get("own_plugin:Own").__name__ == "Own"
+    with pytest.raises(UserError, match="did you mean 'own-metric'"):
+        METRICS.get("own-metrik")
+    monkeypatch.setattr(METRICS, "_plugins", lambda: [][1])
+    assert METRICS.get("counts")
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +117,12 @@ def test_an_installed_wheel_evaluates_from_another_folder(wheel: Path, tmp_path:
             env=clean,
             capture_output=True,
             text=True,
-            check=True,
         )
+        assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
-    assert Path(inside("-c", "import tokbench; print(tokbench.__file__)").strip()).is_relative_to(
-        own
-    )
+    place = inside("-c", "import tokbench; print(tokbench.__file__)")
+    assert Path(place.strip()).is_relative_to(own)
     found = inside("-m", "tokbench", "eval", "bytes", "--task", "numbers", "--format", "json")
     (record,) = json.loads(found)["records"]
     assert record["task"] == "numbers"

@@ -129,7 +129,8 @@ def test_one_shard_is_k_shards(tokenizer: str, size: int) -> None:
 def test_scores_do_not_depend_on_shards(tokenizer: str, metric: Metric) -> None:
     def scores(size: int) -> object:
         whole = Evidence.joined(pieces(tokenizer, 40, size))
-        return scores_from(metric, whole, texts(40), TOKENIZERS[tokenizer]().spec)
+        spec = TOKENIZERS[tokenizer]().spec
+        return scores_from(metric, whole, texts(40), spec, replicates=50)
 
     expected = scores(40)
     assert expected
@@ -141,7 +142,8 @@ def test_scores_do_not_depend_on_shards(tokenizer: str, metric: Metric) -> None:
 def test_a_score_has_a_value_or_says_why_not(metric: Metric) -> None:
     for tokenizer in TOKENIZERS:
         whole = Evidence.joined(pieces(tokenizer, 40, 40))
-        found = scores_from(metric, whole, texts(40), TOKENIZERS[tokenizer]().spec)
+        spec = TOKENIZERS[tokenizer]().spec
+        found = scores_from(metric, whole, texts(40), spec, replicates=50)
         for score in found.values():
             assert score.value is not None or score.note, score
             assert (score.low is None) == (score.high is None) == (score.interval is None), score
@@ -206,7 +208,7 @@ def test_coarse_evidence_merges_as_fine_evidence_does(long) -> None:
 @each_metric
 def test_scores_of_coarse_evidence_do_not_depend_on_shards(metric: Metric, long) -> None:
     expected, found = (
-        scores_from(metric, Evidence.joined(long(size)), texts(1), Greedy().spec)
+        scores_from(metric, Evidence.joined(long(size)), texts(1), Greedy().spec, replicates=50)
         for size in (COUNT, 1001)
     )
     assert found == expected

@@ -14,8 +14,8 @@ import numpy as np
 from tokbench.dataset import Dataset, open_dataset
 from tokbench.errors import UserError, near, one_line
 from tokbench.evidence import Evidence, Failure
+from tokbench.parts import Slice
 from tokbench.plan import Shard, Source
-from tokbench.readers import Slice
 from tokbench.record import record_key
 from tokbench.specs import load_tokenizer
 from tokbench.statistics import EncodedText, measure

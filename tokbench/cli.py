@@ -111,6 +111,34 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("spec", nargs="+", metavar="SPEC")
     check.add_argument("--format", choices=("table", "json"), default="table")
 
+    parity = command("parity", "do two implementations of one vocabulary cut text alike?")
+    parity.add_argument("a", metavar="A", help="family:reference or a path")
+    parity.add_argument("b", metavar="B")
+    parity.add_argument(
+        "--data", default="parallel-mini", metavar="NAME_OR_PATH", help="default: parallel-mini"
+    )
+    parity.add_argument("--split", metavar="SPLIT")
+    parity.add_argument("--limit", type=_positive, metavar="N", help="first N lines of each group")
+    parity.add_argument("--format", choices=("table", "json"), default="table")
+
+    correlate = command("correlate", "does a score go with downstream results?")
+    correlate.add_argument("metric", metavar="METRIC", help="a score, such as premium/max")
+    correlate.add_argument(
+        "--with",
+        dest="results",
+        required=True,
+        metavar="CSV",
+        help="a table with a column `tokenizer` (names as in the leaderboard) and one of numbers",
+    )
+    correlate.add_argument("--column", default="score", metavar="NAME", help="default: score")
+    _board(correlate)
+    correlate.add_argument("--plot", metavar="FILE", help="a scatter plot, .png or .svg")
+    _format(correlate)
+
+    redundancy = command("redundancy", "which scores of a leaderboard say the same?")
+    _board(redundancy)
+    redundancy.add_argument("--format", choices=("table", "json"), default="table")
+
     data = command("data", "fetch, verify or list datasets")
     data.add_argument("action", choices=("fetch", "verify", "list"))
     data.add_argument("name", nargs="?", metavar="NAME")
@@ -138,6 +166,16 @@ def _questions(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers", type=_positive, default=1, metavar="N", help="processes; default 1"
+    )
+
+
+def _board(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", metavar="TASK", help="default: every task")
+    parser.add_argument(
+        "--from",
+        dest="folder",
+        metavar="DIR",
+        help="default: leaderboards here, else the shipped one",
     )
 
 
@@ -170,9 +208,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER
     except KeyboardInterrupt:
         print("tokbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        if arguments is None:  # as a program: do not wait for threads that still measure
-            sys.stderr.flush()
-            os._exit(INTERRUPTED)
         return INTERRUPTED
     except BrokenPipeError:
         _close_output()  # the reader of our output has gone (| head); nothing is wrong

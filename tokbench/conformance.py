@@ -10,7 +10,7 @@ import numpy as np
 
 from tokbench.specs import load_tokenizer
 from tokbench.text.batch import TextBatch
-from tokbench.tokenizers.text.adapter import TextTokenizer, token_spans
+from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
 from tokbench.types import Codes, Tokenizer
 
 PROBES = (
@@ -133,28 +133,29 @@ def _spans(tokenizer: TextTokenizer, texts: list[str], codes: Codes) -> list[Che
         whole = (starts == edges[:-1]).all() and edges[-1] == batch.stops[row]
         if spans.known[row] and not whole:
             problems.append(text)
+    return [_tiling(name, texts, problems, spans), _spelling(tokenizer, texts, codes, spans)]
+
+
+def _tiling(name: str, texts: list[str], problems: list[str], spans: Spans) -> Check:
     unknown = int((~spans.known).sum())
     if unknown:
-        return [Check(name, "note", f"{unknown} of {len(texts)} texts have no token positions")]
-    tiles = Check(name, "pass", "every byte belongs to one token")
+        return Check(name, "note", f"{unknown} of {len(texts)} texts have no token positions")
     if problems:
-        detail = (
-            f"{len(problems)} of {len(texts)} texts have gaps or overlaps, such as {problems[0]!r}"
-        )
-        tiles = Check(name, "note", detail)
-    if not tokenizer.spells:
-        return [tiles]
-    decoded = tokenizer.decode(codes)
-    wrong = next(
-        (t for t, d, tiled in zip(texts, decoded, spans.tiled, strict=True) if tiled and t != d),
-        None,
-    )
-    agree = Check("byte table agrees with decode", "pass", "tiled texts decode to themselves")
+        detail = f"{len(problems)} of {len(texts)} texts have gaps or overlaps"
+        return Check(name, "note", f"{detail}, such as {problems[0]!r}")
+    return Check(name, "pass", "every byte belongs to one token")
+
+
+def _spelling(tokenizer: TextTokenizer, texts: list[str], codes: Codes, spans: Spans) -> Check:
+    """Texts that the tokens' bytes spell count as lossless undecoded: is that so?"""
+    name = "byte table agrees with decode"
+    if not spans.tiled.any() or not tokenizer.spells:
+        return Check(name, "skip", "every text is decoded")
+    decoded = zip(texts, tokenizer.decode(codes), spans.tiled, strict=True)
+    wrong = next((text for text, back, tiled in decoded if tiled and text != back), None)
     if wrong is not None:
-        agree = Check(
-            "byte table agrees with decode", "fail", f"{wrong!r} is tiled but decodes otherwise"
-        )
-    return [tiles, agree]
+        return Check(name, "fail", f"{wrong!r} is spelled by its tokens but decodes otherwise")
+    return Check(name, "pass", f"{int(spans.tiled.sum())} texts spelled by their tokens")
 
 
 def _round_trip(tokenizer: TextTokenizer, texts: list[str], codes: Codes) -> Check:

@@ -6,68 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
-
-import msgspec
 
 from tokbench.errors import UserError, near
 from tokbench.files import builtin, data_roots, sha256
-from tokbench.readers import FIELDS, Found, Part
+from tokbench.manifest import Manifest, load_manifest, manifest_names
+from tokbench.parts import Chain, ListedPart, Part
+from tokbench.readers import Found
 from tokbench.registry import READERS, locate
-from tokbench.strict import load_toml
-
-
-class Hub(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset on the Hugging Face hub."""
-
-    repo: str
-    revision: str | None = None
-    groups: list[str] = []
-    config: str = "default"
-    text: str = "text"
-    gated: bool = False
-
-
-class Get(msgspec.Struct, forbid_unknown_fields=True):
-    """A file or archive behind a URL. `strip` leading folders are dropped on unpacking."""
-
-    url: str
-    sha256: str | None = None
-    unpack: Literal["none", "tar.gz", "zip"] = "none"
-    strip: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-
-class Split(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a split's files lie under a data root, and the hashes of its known contents."""
-
-    path: str | None = None
-    hub_split: str | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    fingerprints: dict[str, str] = {}
-
-
-class Manifest(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset as a file in `data_manifests/` describes it."""
-
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    version: str
-    modality: Literal["text", "image", "video", "audio"]
-    title: str
-    description: str
-    licence: str
-    reader: str
-    default_split: str
-    splits: dict[str, Split]
-    citation: str = ""
-    homepage: str = ""
-    note: str = ""
-    parallel: bool = False
-    raw_bytes: bool = False
-    varies: str = ""
-    generator: str | None = None
-    fields: dict[str, str] = {}
-    hub: Hub | None = None
-    get: Get | None = None
 
 
 @dataclass
@@ -113,35 +58,6 @@ class Dataset:
         return f"{self.name}@{self.version}:{self.split}#{self.fingerprint[:8]}"
 
 
-def manifest_names() -> list[str]:
-    """Names of the shipped manifests."""
-    return sorted(path.stem for path in builtin("data_manifests").glob("*.toml"))
-
-
-def load_manifest(name: str) -> Manifest:
-    """A shipped manifest by name, or one of your own by path (`my-set.toml`)."""
-    path = Path(name) if name.endswith(".toml") else builtin("data_manifests") / f"{name}.toml"
-    if not path.is_file():
-        names = manifest_names()
-        nothing = "no such file, folder or dataset" if "/" in name else "no dataset of that name"
-        raise UserError(f"'{name}': {nothing}{near(name, names)} (see: tokbench list datasets)")
-    manifest = load_toml(path, Manifest)
-    if manifest.default_split not in manifest.splits:
-        hint = near(manifest.default_split, manifest.splits)
-        raise UserError(f"{path}: default_split: no split '{manifest.default_split}'{hint}")
-    if manifest.reader not in READERS and ":" not in manifest.reader:
-        hint = near(manifest.reader, READERS)
-        raise UserError(
-            f"{path}: reader: no reader '{manifest.reader}'{hint} (there are {', '.join(READERS)})"
-        )
-    known = FIELDS.get(manifest.reader, manifest.fields)
-    for key in manifest.fields:
-        if key not in known:
-            knows = f"{manifest.reader} knows {', '.join(known)}" if known else "it has none"
-            raise UserError(f"{path}: fields: no field '{key}'{near(key, known)} ({knows})")
-    return manifest
-
-
 def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -> Dataset:
     """A dataset by manifest name or by path (`./numbers` where a manifest has the name).
 
@@ -162,6 +78,13 @@ def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -
     for other in opened[1:]:
         if other.groups != first.groups:
             raise UserError(f"{manifest.name}: splits {split} do not have the same groups")
+    for dataset in opened if manifest.parallel else ():
+        listed = [part for part in dataset.parts if isinstance(part, ListedPart)]
+        if len({part.index.tobytes() for part in listed}) > 1:
+            raise UserError(
+                f"{manifest.name}: {dataset.split} has gaps, after which joined splits would not "
+                "match across groups; evaluate the splits one by one"
+            )
     parts = [
         Chain([dataset.parts[number] for dataset in opened]) for number in range(len(first.parts))
     ]
@@ -176,41 +99,6 @@ def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -
         manifest.reader,
         manifest.fields,
     )
-
-
-class Chain(Part):
-    """Several parts one after the other, as one."""
-
-    def __init__(self, parts: Sequence[Part]):
-        super().__init__(parts[0].group)
-        self.parts = parts
-
-    def fingerprint(self) -> str:
-        return sha256(*(part.fingerprint() for part in self.parts))
-
-    def size(self) -> int:
-        return sum(part.size() for part in self.parts)
-
-    def samples(self):  # type: ignore[no-untyped-def]
-        return (text for part in self.parts for text in part.samples())
-
-
-class Joined(Part):
-    """A part's samples joined by single spaces into one (Petrov et al.): a file's trailing
-    empty line included."""
-
-    def __init__(self, part: Part):
-        super().__init__(part.group)
-        self.part = part
-
-    def fingerprint(self) -> str:
-        return self.part.fingerprint()
-
-    def size(self) -> int:
-        return self.part.size()
-
-    def samples(self):  # type: ignore[no-untyped-def]
-        yield self.part.whole()
 
 
 def _open_split(manifest: Manifest, split: str, fetch: bool) -> Dataset:

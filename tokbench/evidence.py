@@ -19,14 +19,14 @@ BLOCKS = 4096
 four, eight …, so memory does not grow with the corpus and the bootstrap resamples blocks."""
 
 
-class Failure(msgspec.Struct, omit_defaults=True):
+class Failure(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Samples lost to one cause."""
 
     count: int = 0
     example: str = ""
 
 
-class Example(msgspec.Struct, omit_defaults=True):
+class Example(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """One sample worth showing, such as the first that did not survive the round trip."""
 
     statistic: str

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tokbench.dataset import Get, Hub, Manifest
 from tokbench.errors import UserError, one_line
 from tokbench.files import atomic_write, cache_dir
 from tokbench.hub import require_hub
+from tokbench.manifest import Get, Hub, Manifest
 
 
 def fetch_dataset(manifest: Manifest, split: str) -> Path:

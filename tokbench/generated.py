@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tokbench.files import builtin
-from tokbench.readers import Found, ListedPart, Part, StreamPart, binary
+from tokbench.parts import ListedPart, Part, StreamPart
+from tokbench.readers import Found, binary
 
 MOST_OF_TERRITORIES = 0.9
 """Share of the territories a CLDR locale must name to be used."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokbench.dataset import load_manifest, manifest_names
 from tokbench.errors import UserError, near
 from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
+from tokbench.manifest import load_manifest, manifest_names
 from tokbench.record import Record, read_record, record_key
 from tokbench.task import load_task, task_paths, with_reference
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tokbench.dataset import Dataset, Joined
+from tokbench.dataset import Dataset
 from tokbench.errors import UserError
-from tokbench.readers import Slice
+from tokbench.parts import Joined, Slice
 from tokbench.task import Task
 from tokbench.text.batch import TextBatch
 
 Shard = tuple[Slice, ...]
+
+SLICE_SAMPLES, SLICE_BYTES = 1024, 512 << 10
+"""The most that is encoded and measured at once: its arrays stay in the processor's cache."""
 
 CACHED = 256 << 20
 """Bytes of the largest dataset whose word positions are kept on disk (about twice its size)."""
@@ -39,13 +42,15 @@ class Source:
         most, most_bytes = self.task.shard_samples, self.task.shard_bytes
         shards: list[Shard] = []
         waiting: list[Slice] = []
+        samples = size = 0
         for number, part in enumerate(self.parts):
-            for piece in part.slices(number, most, most_bytes, limit):
-                samples = sum(s.count for s in waiting) + piece.count
-                size = sum(s.size for s in waiting) + piece.size
+            for piece in part.slices(
+                number, min(most, SLICE_SAMPLES), min(most_bytes, SLICE_BYTES), limit
+            ):
+                samples, size = samples + piece.count, size + piece.size
                 if waiting and (samples > most or size > most_bytes):
                     shards.append(tuple(waiting))
-                    waiting = []
+                    waiting, samples, size = [], piece.count, piece.size
                 waiting.append(piece)
         if waiting:
             shards.append(tuple(waiting))

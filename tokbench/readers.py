@@ -1,8 +1,4 @@
-"""Readers: how the samples of one group (one language, one file) come out of files.
-
-A `Part` plans slices that a worker can read by itself, and reads them. What a slice holds
-depends on the data and the task's shard size alone, never on workers or machines.
-"""
+"""Readers: what the files of a dataset hold, by kind of file, as parts."""
 
 from __future__ import annotations
 
@@ -10,211 +6,12 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tokbench.errors import UserError, near, one_line
-from tokbench.files import sha256, sha256_file
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Consecutive samples of one part: [first, first + count) by number; for line files the
-    bytes [start, stop) that hold them. size: UTF-8 bytes, for planning."""
-
-    part: int
-    first: int
-    count: int
-    size: int
-    start: int = 0
-    stop: int = 0
-
-
-class Part:
-    """The samples of one group. Subclasses give `fingerprint` and `samples`."""
-
-    def __init__(self, group: str):
-        self.group = group
-        self._cursor: tuple[int, Iterator[str]] | None = None
-
-    def fingerprint(self) -> str:
-        """Hex digest of the content."""
-        raise AttributeError(f"{type(self).__name__} has no fingerprint()")
-
-    def size(self) -> int:
-        """Bytes of the content as it lies there (compressed files: compressed)."""
-        raise AttributeError(f"{type(self).__name__} has no size()")
-
-    def samples(self) -> Iterator[str]:
-        """All samples in order; an empty one is skipped but numbered."""
-        raise AttributeError(f"{type(self).__name__} has no samples()")
-
-    def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
-        """Slices of at most `most` samples and about `most_bytes` bytes."""
-        first = count = size = 0
-        for text in self.samples():
-            if limit is not None and first + count >= limit:
-                break
-            length = len(text.encode(errors="replace"))
-            if count and (count >= most or size + length > most_bytes):
-                yield Slice(number, first, count, size)
-                first, count, size = first + count, 0, 0
-            count, size = count + 1, size + length
-        if count:
-            yield Slice(number, first, count, size)
-
-    def read(self, piece: Slice) -> tuple[list[str], np.ndarray]:
-        """Texts of a slice and their index within the group; empty texts left out."""
-        place, samples = self._cursor or (0, self.samples())
-        if place > piece.first:  # an earlier slice: begin again
-            place, samples = 0, self.samples()
-        while place < piece.first:
-            next(samples)
-            place += 1
-        texts = [text for _, text in zip(range(piece.count), samples, strict=False)]
-        self._cursor = (piece.first + len(texts), samples)
-        return _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
-
-    def whole(self) -> str:
-        """All samples joined by single spaces, empty ones included."""
-        return " ".join(self.samples())
-
-
-def _without_empty(texts: list[str], index: np.ndarray) -> tuple[list[str], np.ndarray]:
-    if all(texts):
-        return texts, index
-    kept = [number for number, text in enumerate(texts) if text]
-    return [texts[number] for number in kept], index[kept]
-
-
-class LinesPart(Part):
-    """A plain UTF-8 text file, one sample a line; seeks, so any slice is read directly."""
-
-    def __init__(self, group: str, path: Path):
-        super().__init__(group)
-        self.path = path
-
-    def fingerprint(self) -> str:
-        return sha256_file(self.path)
-
-    def size(self) -> int:
-        return self.path.stat().st_size
-
-    def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
-        start = first = 0
-        with _opened(self.path) as file:
-            while limit is None or first < limit:
-                raw = file.read(most_bytes)
-                if not raw:
-                    return
-                raw += file.readline()
-                breaks = np.flatnonzero(np.frombuffer(raw, np.uint8) == 10) + 1
-                if not len(breaks) or breaks[-1] < len(raw):
-                    breaks = np.append(breaks, len(raw))
-                at = 0
-                while at < len(breaks):
-                    last = min(at + most, len(breaks))
-                    if limit is not None:
-                        last = min(last, at + limit - first)
-                        if last == at:
-                            return
-                    begin = int(breaks[at - 1]) if at else 0
-                    end = int(breaks[last - 1])
-                    yield Slice(number, first, last - at, end - begin, start + begin, start + end)
-                    first, at = first + last - at, last
-                start += len(raw)
-
-    def read(self, piece: Slice) -> tuple[list[str], np.ndarray]:
-        with _opened(self.path) as file:
-            file.seek(piece.start)
-            raw = file.read(piece.stop - piece.start)
-        text = _unmarked(self._decoded(raw, piece.start), piece.start)
-        texts = text.removesuffix("\n").split("\n")
-        if "\r" in text:
-            texts = [line.removesuffix("\r") for line in texts]
-        return _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
-
-    def samples(self) -> Iterator[str]:
-        """All lines and, after a last line feed, the empty one that follows it."""
-        place, ended = 0, True
-        with _opened(self.path) as file:
-            for raw in file:
-                text, ended = _unmarked(self._decoded(raw, place), place), raw.endswith(b"\n")
-                place += len(raw)
-                yield text.removesuffix("\n").removesuffix("\r")
-        if ended:
-            yield ""
-
-    def _decoded(self, raw: bytes, start: int) -> str:
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise _not_utf8(self.path, f"byte {start + error.start}", error) from error
-
-
-def _unmarked(text: str, place: int) -> str:
-    """The text without the byte order mark that some editors put at the start of a file."""
-    return text if place else text.removeprefix("\ufeff")
-
-
-def _not_utf8(path: Path, place: str, error: UnicodeDecodeError) -> UserError:
-    return UserError(
-        f"{path}: {place}: 0x{error.object[error.start]:02x} is not valid UTF-8; "
-        "convert the file (iconv -f … -t utf-8)"
-    )
-
-
-class ListedPart(Part):
-    """Samples already at hand (small sets: tables, catalogues, generated data)."""
-
-    def __init__(self, group: str, texts: Sequence[str], index: Sequence[int] | None = None):
-        super().__init__(group)
-        self.texts = list(texts)
-        self.index = np.arange(len(self.texts)) if index is None else np.asarray(index)
-
-    def fingerprint(self) -> str:
-        return sha256(
-            *(text.encode(errors="surrogatepass") for text in self.texts), str(self.index.tolist())
-        )
-
-    def size(self) -> int:
-        return sum(map(len, self.texts))
-
-    def samples(self) -> Iterator[str]:
-        return iter(self.texts)
-
-    def read(self, piece: Slice) -> tuple[list[str], np.ndarray]:
-        here = slice(piece.first, piece.first + piece.count)
-        return _without_empty(self.texts[here], self.index[here])
-
-
-class StreamPart(Part):
-    """Samples that come out of files one after the other (JSON lines, parquet, pieces)."""
-
-    def __init__(self, group: str, paths: Sequence[Path], iterate: Callable[[Path], Iterator[str]]):
-        super().__init__(group)
-        self.paths, self._iterate = list(paths), iterate
-
-    def fingerprint(self) -> str:
-        return sha256(*(sha256_file(path) for path in self.paths))
-
-    def size(self) -> int:
-        return sum(path.stat().st_size for path in self.paths)
-
-    def samples(self) -> Iterator[str]:
-        return (text for path in self.paths for text in self._iterate(path))
-
-
-def _opened(path: Path) -> io.BufferedReader:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read: {error.strerror or one_line(error)}") from error
-
+from tokbench.parts import LinesPart, ListedPart, Part, StreamPart, not_utf8, opened, unmarked
 
 Found = list[tuple[str, Path]]
 """Files of a dataset: group label and path."""
@@ -336,7 +133,7 @@ def binary(found: Found, fields: dict[str, str]) -> list[Part]:
 
     def iterate(path: Path) -> Iterator[str]:
         left = most
-        with _opened(path) as file:
+        with opened(path) as file:
             while left > 0 and (piece := file.read(min(PIECE, left))):
                 left -= len(piece)
                 yield piece.decode("latin-1")
@@ -368,7 +165,7 @@ def _field(row: Any, key: str, where: str) -> str:
 
 def _compressed_lines(path: Path) -> Iterator[str]:
     """Lines of a text file, plain, gzip or zstd; ends at line feeds only."""
-    with _opened(path) as raw:
+    with opened(path) as raw:
         stream: Any = raw
         if path.suffix == ".gz":
             stream = gzip.GzipFile(fileobj=raw)
@@ -379,11 +176,11 @@ def _compressed_lines(path: Path) -> Iterator[str]:
         place = 0
         try:
             for line in io.BufferedReader(stream) if stream is not raw else raw:
-                text = _unmarked(line.decode("utf-8"), place)
+                text = unmarked(line.decode("utf-8"), place)
                 yield text.removesuffix("\n").removesuffix("\r")
                 place += len(line)
         except UnicodeDecodeError as error:
             at = f"byte {place + error.start}" + (" (uncompressed)" if stream is not raw else "")
-            raise _not_utf8(path, at, error) from error
+            raise not_utf8(path, at, error) from error
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{path}: cannot be decompressed: {one_line(error)}") from error

@@ -158,11 +158,43 @@ METRICS = Registry(
         "gini": _metric("fairness", "Gini", "inequality of token cost over languages"),
         "utilisation": _metric("vocabulary", "Utilisation", "share of the vocabulary seen"),
         "token-length": _metric("vocabulary", "TokenLength", "bytes of a token, distribution"),
+        "census": _metric("census", "Census", "Qtok's token classes, and scripts"),
+        "partial-utf8": _metric("census", "PartialUtf8", "ids that are not UTF-8 alone"),
+        "duplicate-surfaces": _metric(
+            "census", "DuplicateSurfaces", "ids whose surface another id has too"
+        ),
+        "longest-token": _metric("census", "LongestToken", "bytes and characters of it"),
+        "unused-by-script": _metric(
+            "health", "UnusedByScript", "share of each script's ids never seen"
+        ),
+        "reachability": _metric("health", "Reachability", "share of ids that some text yields"),
+        "junk-merges": _metric("health", "JunkMerges", "BPE tokens that live only inside others"),
         "unknown": _metric("fidelity", "Unknown", "share of tokens and characters lost to UNK"),
         "lossless": _metric("fidelity", "Lossless", "exact round trips, character error rate"),
         "shannon-efficiency": _metric("information", "ShannonEfficiency", "entropy over log2 V"),
         "renyi-efficiency": _metric("information", "RenyiEfficiency", "Rényi entropy over log2 V"),
         "percentile-frequency": _metric("information", "PercentileFrequency", "PCT"),
+        "ngram-entropy": _metric(
+            "sequences", "NgramEntropy", "joint and conditional entropy, capacity utilisation"
+        ),
+        "zipf": _metric("sequences", "Zipf", "exponent of Zipf's law, and how well it fits"),
+        "heaps": _metric("sequences", "Heaps", "growth of types with tokens, and how well it fits"),
+        "stream-compression": _metric(
+            "prediction", "StreamCompression", "zstd on the token stream against the text"
+        ),
+        "ngram-bits": _metric(
+            "prediction", "NgramBits", "bits per byte of an n-gram model of the tokens"
+        ),
+        "difficulty-uniformity": _metric(
+            "prediction", "DifficultyUniformity", "how unevenly hard tokens are to predict"
+        ),
+        "digit-scheme": _metric("numbers", "DigitScheme", "how runs of digits are cut"),
+        "digit-consistency": _metric(
+            "numbers", "DigitConsistency", "share of numbers cut as most of their length"
+        ),
+        "magnitude-consistency": _metric(
+            "numbers", "MagnitudeConsistency", "tokens of a number against its digits"
+        ),
     },
 )
 
@@ -177,5 +209,8 @@ STATISTICS = Registry(
         "unknown": Entry("tokbench.statistics:unknown", "text", "tokens and characters lost"),
         "ids": Entry("tokbench.statistics:ids", "text", "how often each id occurs"),
         "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
+        "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),
+        "source": Entry("tokbench.ngrams:source", "text", "the text itself, in its place"),
+        "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
     },
 )

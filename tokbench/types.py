@@ -116,7 +116,9 @@ class Codes:
         return cls(tuple(levels), tuple(latents), side_bits, extra)
 
 
-class TokenizerSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TokenizerSpec(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What a tokenizer says of itself; part of every record.
 
     vocabulary: number of ids at each codebook level, |V| (special tokens included);
@@ -158,7 +160,9 @@ class Tokenizer(Protocol):
         """The reconstruction, from the codes and nothing else."""
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Score(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """One number and what stands behind it.
 
     n: samples that entered. `value` is None when not measured, and `note` says why.

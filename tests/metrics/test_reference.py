@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from tokbench.metrics.text.fairness import gini
-from tokbench.specs import load_tokenizer
 from tokbench.task import MetricUse
 
 CORE = [
@@ -25,7 +24,7 @@ def dev(shared: Path, language: str) -> list[str]:
     return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
-def test_gpt2_on_the_quick_start_of_tokeval(shared: Path, run, tmp_path: Path) -> None:
+def test_gpt2_on_the_quick_start_of_tokeval(real, run, tmp_path: Path) -> None:
     # README of TokEval (MIT): 209 bytes, 55 tokens, 3.800 bytes a token.
     lines = [
         "The quick brown fox jumps over the lazy dog.",
@@ -34,8 +33,8 @@ def test_gpt2_on_the_quick_start_of_tokeval(shared: Path, run, tmp_path: Path) -
         "The invoice totalled 1234567 euros on 2024-03-15.",
     ]
     (tmp_path / "corpus.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    spec = str(shared / "tokenizers" / "gpt2.tokenizer.json")
-    record, _ = run(spec, tmp_path / "corpus.txt", ["counts", "bytes-per-token"])
+    gpt2 = real("gpt2.tokenizer.json")
+    record, _ = run("gpt2", tmp_path / "corpus.txt", ["counts", "bytes-per-token"], gpt2)
     assert record.score("bytes").value == 209
     assert record.score("tokens").value == 55
     assert record.score("bytes-per-token").value == 209 / 55
@@ -50,16 +49,17 @@ FLORES_CORE = {
 
 
 @pytest.mark.parametrize("encoding", FLORES_CORE)
-def test_flores_core_of_tokeval(encoding: str, shared: Path, parallel, run) -> None:
+def test_flores_core_of_tokeval(encoding: str, shared: Path, real, parallel, run) -> None:
     # These figures are of lines with every run of white space made one blank.
     folder = parallel(**{
         language: [" ".join(line.split()) for line in dev(shared, language)] for language in CORE
     })  # fmt: skip
     by_bytes = MetricUse("gini", {"cost": "bytes"})
     record, _ = run(
-        str(shared / "tokenizers" / f"{encoding}.tiktoken"),
+        encoding,
         folder,
         ["counts", "tokens-per-line", "utilisation", "shannon-efficiency", "gini", by_bytes],
+        real(f"{encoding}.tiktoken"),
     )
     lines, used, ratio, shannon, by_line, by_byte = FLORES_CORE[encoding]
 
@@ -77,9 +77,9 @@ def test_flores_core_of_tokeval(encoding: str, shared: Path, parallel, run) -> N
         assert value("gini-bytes") == pytest.approx(by_byte, abs=5.1e-5)
 
 
-def test_o200k_as_published_for_gpt_oss(shared: Path) -> None:
+def test_o200k_as_published_for_gpt_oss(shared: Path, real) -> None:
     # swiss-ai RESULTS, flores_core: 34.730 tokens a line, TTR .1087, Gini .065 (stripped lines).
-    tokenizer = load_tokenizer(str(shared / "tokenizers" / "o200k_base.tiktoken"))
+    tokenizer = real("o200k_base.tiktoken")
     codes = [tokenizer.encode([x.strip() for x in dev(shared, name)]).ids for name in CORE]
     tokens = np.array([len(ids.values) for ids in codes])
     types = len(np.unique(np.concatenate([ids.values for ids in codes])))
@@ -120,8 +120,8 @@ TERM_COLUMNS = (
 
 
 @pytest.mark.parametrize("column", range(4), ids=lambda column: TERM_COLUMNS[column])
-def test_token_counts_of_the_kl3m_papers_terms(column: int, shared: Path) -> None:
-    tokenizer = load_tokenizer(str(shared / "tokenizers" / TERM_COLUMNS[column]))
+def test_token_counts_of_the_kl3m_papers_terms(column: int, real) -> None:
+    tokenizer = real(TERM_COLUMNS[column])
     counts = tokenizer.encode(list(TERMS)).ids.lengths.tolist()
     assert dict(zip(TERMS, counts, strict=True)) == {
         term: published[column] for term, published in TERMS.items()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from tokbench.evidence import Evidence
-from tokbench.measured import Measured
+from tokbench.measured import REPLICATES, Measured
 from tokbench.metrics.metric import Metric
 from tokbench.registry import STATISTICS
 from tokbench.statistics import EncodedText, measure
@@ -67,9 +67,10 @@ def scores_from(
     groups: Collection[str],
     spec: TokenizerSpec,
     parallel: bool = True,
+    replicates: int = REPLICATES,
 ) -> dict[str, Score]:
     """The scores of one metric from evidence, by name."""
-    measured = Measured(evidence, list(groups), parallel, spec)
+    measured = Measured(evidence, list(groups), parallel, spec, replicates=replicates)
     return {score.name: score for score in metric.result(measured)}
 
 

@@ -51,7 +51,7 @@ ALPHABET = [
 ]
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(st.text(st.sampled_from(ALPHABET), max_size=24))
 def test_segments_are_those_of_uniseg(text: str) -> None:
     assert segments(text) == list(segments_of_uniseg(text))

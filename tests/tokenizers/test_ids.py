@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tokbench.metrics.text.fidelity import Lossless
 from tokbench.metrics.text.rates import SingleTokenRetention
 from tokbench.specs import load_tokenizer
 from tokbench.tokenizers.text.adapter import TextTokenizer, token_spans
-from tokbench.tokenizers.text.huggingface import BYTE_LEVEL
+from tokbench.tokenizers.text.byte_tables import BYTE_LEVEL
 from tokbench.tokenizers.text.mistral import packaged
 
 MULTILINGUAL = [
@@ -63,6 +64,11 @@ def assert_tiles(tokenizer: TextTokenizer, texts: Sequence[str]) -> None:
     assert tokenizer.decode(codes) == batch.texts
 
 
+@cache
+def mistral(name: str) -> TextTokenizer:
+    return load_tokenizer(f"mistral:{name}")
+
+
 # From kitoken's test data: the ids of each backend's own implementation, a line a line.
 EXPECTED = {
     "sentencepiece-mistral03": "mistral-v0.3.model",
@@ -80,13 +86,9 @@ def mixed(shared: Path) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
-def real(shared: Path, name: str) -> TextTokenizer:
-    return load_tokenizer(str(shared / "tokenizers" / name))
-
-
 @pytest.mark.parametrize("name", EXPECTED)
-def test_ids_are_those_of_the_reference_on_every_line(name: str, shared: Path) -> None:
-    found = rows(real(shared, EXPECTED[name]), mixed(shared))
+def test_ids_are_those_of_the_reference_on_every_line(name: str, shared: Path, real) -> None:
+    found = rows(real(EXPECTED[name]), mixed(shared))
     written = (shared / "text" / "expected" / f"{name}.txt").read_text().splitlines()
     expected = [[int(number) for number in line.split(",")] for line in written]
     assert len(expected) == 120
@@ -104,8 +106,8 @@ def test_ids_are_those_of_the_reference_on_every_line(name: str, shared: Path) -
         "r50k_base.tiktoken",
     ],
 )
-def test_tokens_of_lossless_tokenizers_tile_the_text(name: str, shared: Path) -> None:
-    assert_tiles(real(shared, name), [*mixed(shared), *MULTILINGUAL])
+def test_tokens_of_lossless_tokenizers_tile_the_text(name: str, shared: Path, real) -> None:
+    assert_tiles(real(name), [*mixed(shared), *MULTILINGUAL])
 
 
 @pytest.mark.parametrize(
@@ -118,9 +120,9 @@ def test_tokens_of_lossless_tokenizers_tile_the_text(name: str, shared: Path) ->
     ],
 )
 def test_tokens_of_normalising_tokenizers_stand_where_their_text_is(
-    name: str, shared: Path
+    name: str, shared: Path, real
 ) -> None:
-    tokenizer = real(shared, name)
+    tokenizer = real(name)
     batch = batch_of([*mixed(shared), *MULTILINGUAL])
     codes = tokenizer.encode(batch.texts)
     spans = token_spans(tokenizer, batch, codes)
@@ -150,10 +152,10 @@ def test_tokens_of_normalising_tokenizers_stand_where_their_text_is(
         "kl3m-005-multi-word-32k.tokenizer.json",
     ],
 )
-def test_padding_stored_in_the_file_is_not_counted(name: str, shared: Path) -> None:
+def test_padding_stored_in_the_file_is_not_counted(name: str, shared: Path, real) -> None:
     stored = json.loads((shared / "tokenizers" / name).read_bytes())
     assert stored["padding"]["strategy"] == "BatchLongest"
-    tokenizer = real(shared, name)
+    tokenizer = real(name)
     texts = ["a", "habeas corpus", "res judicata and stare decisis " * 20, ""]
     together = rows(tokenizer, texts)
     assert together == [rows(tokenizer, [text])[0] for text in texts]
@@ -170,9 +172,9 @@ def test_padding_and_truncation_of_any_file_are_switched_off(tmp_path: Path) -> 
     assert [len(row) for row in rows(tokenizer, ["h", "xyzxyz", ""])] == [1, 6, 0]
 
 
-def test_a_file_without_a_decoder_is_decoded_by_its_library(shared: Path) -> None:
+def test_a_file_without_a_decoder_is_decoded_by_its_library(real) -> None:
     # The tokens of kl3m-005 spell the text, but its decoder puts a blank between them.
-    tokenizer = real(shared, "kl3m-005-multi-word-32k.tokenizer.json")
+    tokenizer = real("kl3m-005-multi-word-32k.tokenizer.json")
     text = "The court held that res judicata applies."
     assert "".join(surfaces(tokenizer, text)) == text
     assert scores_of(Lossless(), tokenizer, {"": [text] * 2})["lossless"].value == 0
@@ -180,7 +182,7 @@ def test_a_file_without_a_decoder_is_decoded_by_its_library(shared: Path) -> Non
 
 @pytest.mark.parametrize("name", sorted(packaged()))
 def test_vocabularies_packaged_with_mistral_common_tile_any_text(name: str) -> None:
-    tokenizer = load_tokenizer(f"mistral:{name}")
+    tokenizer = mistral(name)
     assert tokenizer.name == f"mistral:{name}"
     assert tokenizer.spec.vocabulary[0] >= 32000
     assert_tiles(tokenizer, MULTILINGUAL)
@@ -199,7 +201,7 @@ def test_tekken_ids_are_those_of_mistral_common(name: str) -> None:
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
     theirs = Tekkenizer.from_file(str(packaged()[name]))
-    ours = load_tokenizer(f"mistral:{name}")
+    ours = mistral(name)
     assert rows(ours, MULTILINGUAL) == [
         theirs.encode(text, bos=False, eos=False) for text in MULTILINGUAL
     ]
@@ -212,7 +214,7 @@ def test_sentencepiece_ids_are_those_of_mistral_common(name: str) -> None:
     from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
 
     theirs = SentencePieceTokenizer(str(packaged()[name]))
-    assert rows(load_tokenizer(f"mistral:{name}"), MULTILINGUAL) == [
+    assert rows(mistral(name), MULTILINGUAL) == [
         theirs.encode(text, bos=False, eos=False) for text in MULTILINGUAL
     ]
 
@@ -226,7 +228,7 @@ def test_sentencepiece_ids_are_those_of_mistral_common(name: str) -> None:
     ],
 )
 def test_an_openai_file_is_known_by_its_hash(
-    name: str, vocabulary: int, emittable: int, shared: Path, tmp_path: Path
+    name: str, vocabulary: int, emittable: int, shared: Path, real, tmp_path: Path
 ) -> None:
     renamed = tmp_path / "mine.tiktoken"  # the name says nothing
     renamed.write_bytes((shared / "tokenizers" / f"{name}.tiktoken").read_bytes())
@@ -234,14 +236,12 @@ def test_an_openai_file_is_known_by_its_hash(
     assert tokenizer.spec.source == f"OpenAI encoding {name}"
     assert tokenizer.spec.vocabulary == (vocabulary,)
     assert tokenizer.spec.emittable == emittable
-    assert tokenizer.fingerprint() == real(shared, f"{name}.tiktoken").fingerprint()
+    assert tokenizer.fingerprint() == real(f"{name}.tiktoken").fingerprint()
 
 
-def test_gpt2_is_the_same_in_two_formats(shared: Path) -> None:
+def test_gpt2_is_the_same_in_two_formats(shared: Path, real) -> None:
     texts = [*mixed(shared), *MULTILINGUAL]
-    assert rows(real(shared, "gpt2.tokenizer.json"), texts) == rows(
-        real(shared, "r50k_base.tiktoken"), texts
-    )
+    assert rows(real("gpt2.tokenizer.json"), texts) == rows(real("r50k_base.tiktoken"), texts)
 
 
 def ranks_file(folder: Path, *merged: bytes) -> Path:
@@ -294,12 +294,12 @@ def test_an_encoding_that_cannot_be_fetched_is_one_line(monkeypatch) -> None:
         load_tokenizer("tiktoken:cl100k_bse")
 
 
-def test_special_strings_in_a_text_are_text(shared: Path) -> None:
+def test_special_strings_in_a_text_are_text(real) -> None:
     for name, end in (("gpt2.tokenizer.json", 50256), ("cl100k_base.tiktoken", 100257)):
-        (row,) = rows(real(shared, name), ["a<|endoftext|>b"])
+        (row,) = rows(real(name), ["a<|endoftext|>b"])
         assert end not in row
         assert len(row) > 3
-    (row,) = rows(real(shared, "bert-base-cased.tokenizer.json"), ["a [SEP] b"])
+    (row,) = rows(real("bert-base-cased.tokenizer.json"), ["a [SEP] b"])
     assert 102 not in row
 
 

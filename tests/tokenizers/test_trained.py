@@ -19,7 +19,7 @@ from tokbench.errors import UserError
 from tokbench.files import cache_dir
 from tokbench.specs import load_tokenizer
 from tokbench.tokenizers.text import superwords, trained
-from tokbench.tokenizers.text.huggingface import BYTE_LEVEL
+from tokbench.tokenizers.text.byte_tables import BYTE_LEVEL
 
 VOCABULARY = {"bpe": 400, "superbpe": 400, "unigram": 330, "wordpiece": 300}
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tokbench import tables
 from tokbench.commands.evaluate import headline, measure_all
 from tokbench.compare import Difference, Overlap, differences, overlap, refuse_unlike
-from tokbench.dataset import load_manifest, open_dataset
+from tokbench.dataset import open_dataset
+from tokbench.manifest import load_manifest
 from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.leaderboard import find_row
 from tokbench.record import Record, read_record

@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from tokbench import tables
-from tokbench.dataset import find_files, load_manifest, manifest_names, open_dataset
+from tokbench.dataset import find_files, open_dataset
+from tokbench.manifest import load_manifest, manifest_names
 from tokbench.errors import FINE, USER, UserError
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from tokbench.errors import UserError, near
@@ -57,7 +58,7 @@ def show_name(options: argparse.Namespace, given: list[str]) -> int:
     kinds = ("tokenizers", "tasks", "datasets", "metrics", "suites")
     names = {kind: [n for n, _ in _rows(kind)] for kind in kinds}
     found = [kind for kind in kinds if name in names[kind]]
-    if not found and ":" in name:
+    if not found and (":" in name or Path(name).exists()):
         found = ["tokenizers"]
     if not found:
         known = [n for several in names.values() for n in several]

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 
 from tokbench.errors import UserError, one_line
 from tokbench.files import read_bytes
 from tokbench.hub import require_hub
 from tokbench.specs import Options
-from tokbench.tokenizers.text.adapter import TextTokenizer, TokenBytes
+from tokbench.tokenizers.text.adapter import TextTokenizer
+from tokbench.tokenizers.text.byte_tables import byte_table
 from tokbench.types import Codes, Ragged, TokenizerSpec
 
 SPECIALS = ("none", "add")
@@ -47,7 +48,7 @@ class HuggingFace(TextTokenizer):
         surfaces: list[str | None] = [None] * size
         for piece, number in backend.get_vocab(with_added_tokens=True).items():
             surfaces[number] = piece
-        self.pieces = _byte_table(state, surfaces, added)
+        self.pieces = byte_table(state, surfaces, added)
         self.spells = bool(state.get("decoder"))  # without one the library puts blanks between
         self.text_ids = np.array([piece is not None for piece in surfaces])
         self.text_ids[[number for number, token in added.items() if token.special]] = False
@@ -186,64 +187,6 @@ def byte_spans(batch: Sequence[str], rows: list[list[tuple[int, int]]]) -> np.nd
             span = np.concatenate(([0], np.cumsum(widths))).astype(np.int32)[span]
         spans.append(span)
     return np.concatenate(spans) if spans else np.empty((0, 2), np.int32)
-
-
-def _byte_table(
-    state: dict, surfaces: Sequence[str | None], added: dict[int, AddedToken]
-) -> TokenBytes | None:
-    """Bytes of every id, read off the decoder that the file declares; None for WordPiece."""
-    decoder = state.get("decoder")
-    steps = _steps(decoder)
-    kinds = [step.get("type") for step in steps]
-    if "WordPiece" in kinds or state["model"].get("continuing_subword_prefix") == "##":
-        return None
-    if "ByteLevel" in kinds or "ByteLevel" in [
-        step.get("type") for step in _steps(state.get("pre_tokenizer"))
-    ]:
-        spelled = [_from_byte_level(piece) if piece else b"" for piece in surfaces]
-    else:
-        blank = (
-            "▁" if "Metaspace" in kinds or "▁" in json.dumps(decoder, ensure_ascii=False) else None
-        )
-        fallback = "ByteFallback" in kinds or bool(state["model"].get("byte_fallback"))
-        spelled = [_from_metaspace(piece, blank, fallback) if piece else b"" for piece in surfaces]
-    for number, token in added.items():
-        spelled[number] = b"" if token.special else token.content.encode()
-    return TokenBytes(spelled)
-
-
-def _steps(part: dict | None) -> list[dict]:
-    """The steps of a decoder or pre-tokenizer, sequences flattened."""
-    if not part:
-        return []
-    if part.get("type") == "Sequence":
-        inner = part.get("decoders") or part.get("pretokenizers") or []
-        return [step for item in inner for step in _steps(item)]
-    return [part]
-
-
-def _alphabet() -> dict[str, int]:
-    """GPT-2's printable stand-in for each byte: itself where printable, else from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    table = {chr(byte): byte for byte in printable}
-    hidden = [byte for byte in range(256) if byte not in set(printable)]
-    return table | {chr(0x100 + place): byte for place, byte in enumerate(hidden)}
-
-
-BYTE_LEVEL = _alphabet()
-
-
-def _from_byte_level(piece: str) -> bytes:
-    try:
-        return bytes(BYTE_LEVEL[character] for character in piece)
-    except KeyError:
-        return piece.encode()
-
-
-def _from_metaspace(piece: str, blank: str | None, fallback: bool) -> bytes:
-    if fallback and len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
-        return bytes([int(piece[3:5], 16)])
-    return (piece.replace(blank, " ") if blank else piece).encode()
 
 
 def from_file(reference: str, options: Options) -> TextTokenizer:

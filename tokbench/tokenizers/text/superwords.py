@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 import numpy as np
 import regex
 
-from tokbench.tokenizers.text.huggingface import BYTE_LEVEL
+from tokbench.tokenizers.text.byte_tables import BYTE_LEVEL
 
 MOST_WORDS = 4
 """Words in a superword: the limit in the scripts of SuperBPE's authors (`mw4`)."""
