@@ -16,20 +16,10 @@ from tokbench.measured import Better, Measured
 from tokbench.metrics.metric import Metric
 from tokbench.types import Codes, Ragged, Score
 
-CLASSES = [
-    "control",
-    "pure-unicode",
-    "char-alpha",
-    "spaced-alpha",
-    "inner-alpha",
-    "char-other",
-    "spaced-other",
-    "inner-other",
-    "unicode-flanks",
-    "char-errors",
-    "spaced-errors",
-    "inner-errors",
-]
+CLASSES = """
+    control pure-unicode char-alpha spaced-alpha inner-alpha char-other spaced-other inner-other
+    unicode-flanks char-errors spaced-errors inner-errors
+    """.split()
 
 ALPHABETS = frozenset(
     """ADLAM ARABIC ARABIC-INDIC ARMENIAN BALINESE BAMUM BATAK BENGALI BLACK-LETTER BOPOMOFO
@@ -38,104 +28,23 @@ ALPHABETS = frozenset(
     HIRAGANA INSCRIPTIONAL JAVANESE KAITHI KANGXI KANNADA KATAKANA KHMER LAO LATIN LEPCHA LIMBU
     LISU MALAYALAM MANDAIC MEETEI MODI MONGOLIAN MYANMAR NKO OGHAM OL OLD ORIYA PHAGS-PA PHOENICIAN
     RUNIC SAMARITAN SHAVIAN SINHALA SUNDANESE SYRIAC TAGALOG TAGBANWA TAI TAMIL TELUGU THAANA THAI
-    TIBETAN TIFINAGH YI""".split()  # noqa: SIM905
+    TIBETAN TIFINAGH YI""".split()
 )
 """First words of Unicode character names that Qtok takes for alphabets."""
 
 STAND_INS = frozenset(map(chr, [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x144)]))
 """The characters that byte-level vocabularies write bytes with."""
 
-MARKUP = frozenset("br h1 h2 h3 h4 h5 h6 b img li tr td p th u em".split())  # noqa: SIM905
+MARKUP = frozenset("br h1 h2 h3 h4 h5 h6 b img li tr td p th u em".split())
 """HTML tags: in angle brackets, but no control tokens."""
 
-SCRIPTS = [
-    "Latn",
-    "Hani",
-    "Cyrl",
-    "Arab",
-    "Hira",
-    "Kana",
-    "Hang",
-    "Deva",
-    "Grek",
-    "Hebr",
-    "Thai",
-    "Beng",
-    "Taml",
-    "Telu",
-    "Gujr",
-    "Guru",
-    "Knda",
-    "Mlym",
-    "Orya",
-    "Sinh",
-    "Mymr",
-    "Khmr",
-    "Laoo",
-    "Tibt",
-    "Geor",
-    "Armn",
-    "Ethi",
-    "Mong",
-    "Cans",
-    "Cher",
-    "Thaa",
-    "Syrc",
-    "Nkoo",
-    "Olck",
-    "Tfng",
-    "Adlm",
-    "Mtei",
-    "Java",
-    "Sund",
-    "Bali",
-    "Bugi",
-    "Lana",
-    "Talu",
-    "Tale",
-    "Yiii",
-    "Lisu",
-    "Bopo",
-    "Brai",
-    "Copt",
-    "Goth",
-    "Runr",
-    "Ogam",
-    "Vaii",
-    "Bamu",
-    "Cakm",
-    "Limb",
-    "Lepc",
-    "Saur",
-    "Cham",
-    "Kali",
-    "Rjng",
-    "Batk",
-    "Tglg",
-    "Hano",
-    "Buhd",
-    "Tagb",
-    "Phag",
-    "Glag",
-    "Egyp",
-    "Xsux",
-    "Linb",
-    "Dsrt",
-    "Shaw",
-    "Osge",
-    "Hmnp",
-    "Rohg",
-    "Mand",
-    "Samr",
-    "Sylo",
-    "Newa",
-    "Tirh",
-    "Sidd",
-    "Brah",
-    "Kthi",
-    "Modi",
-    "Shrd",
-]
+SCRIPTS = """
+    Latn Hani Cyrl Arab Hira Kana Hang Deva Grek Hebr Thai Beng Taml Telu Gujr Guru Knda Mlym Orya
+    Sinh Mymr Khmr Laoo Tibt Geor Armn Ethi Mong Cans Cher Thaa Syrc Nkoo Olck Tfng Adlm Mtei Java
+    Sund Bali Bugi Lana Talu Tale Yiii Lisu Bopo Brai Copt Goth Runr Ogam Vaii Bamu Cakm Limb Lepc
+    Saur Cham Kali Rjng Batk Tglg Hano Buhd Tagb Phag Glag Egyp Xsux Linb Dsrt Shaw Osge Hmnp Rohg
+    Mand Samr Sylo Newa Tirh Sidd Brah Kthi Modi Shrd
+    """.split()
 """Scripts told apart; a character of another one counts as having none."""
 NO_SCRIPT, MIXED, PARTIAL = "Zyyy", "mixed", "partial"
 FIXED = "no interval: a property of the vocabulary"

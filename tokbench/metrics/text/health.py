@@ -16,22 +16,27 @@ from tokbench.types import Ragged, Score
 
 _EDGES = (" ", "\n", ".", "(", ")", "-", "'", "я", "語", "A", *ascii_lowercase, *digits)
 CARRIERS = (
-    "{}", "a{}a", "1{}1", "Q{}Q", "({})", "a {}", "{0}{0}", "{0}{0}{0}",
+    "{}", " {}", "a{}", "{}a", "1{}", ".{}", "a{}a", "{0}{0}", "1{}1", "Q{}Q", "({})", "a {}",
+    "{0}{0}{0}",
     *(f"{edge}{{}}" for edge in _EDGES),
     *(f"{{}}{edge}" for edge in _EDGES),
 )  # fmt: skip
 """Contexts in which a token may occur though not alone."""
+
+BUDGET = 800_000
+"""The most texts encoded in carriers, so that a mostly dead vocabulary ends too."""
 
 _BATCH = 8192
 
 
 class Reach(NamedTuple):
     """Emittable ids that are UTF-8 by themselves: all, those that come back alone, and those
-    that some text yields."""
+    that some text yields; and how many carriers the others were tried in."""
 
     whole: np.ndarray
     alone: np.ndarray
     reached: np.ndarray
+    carriers: int
 
 
 def reach(tokenizer: Any, surfaces: Surfaces) -> Reach:
@@ -46,11 +51,17 @@ def reach(tokenizer: Any, surfaces: Surfaces) -> Reach:
         rows = tokenizer.encode(decoded(tokenizer, [[i] for i in ids.tolist()])).ids
         seen[rows.values] = True
         alone[ids] = _single(rows, ids, counting)
+    tried = spent = 0
     for carrier in CARRIERS:
-        for ids in _batches(whole[~seen[whole]]):
+        left = whole[~seen[whole]]
+        spent += len(left)
+        if spent > BUDGET:
+            break
+        for ids in _batches(left):
             texts = [carrier.format(surfaces.texts[i]) for i in ids.tolist()]
             seen[tokenizer.encode(texts).ids.values] = True
-    return Reach(whole, alone[whole], seen[whole])
+        tried += 1
+    return Reach(whole, alone[whole], seen[whole], tried)
 
 
 def _batches(ids: np.ndarray) -> Iterator[np.ndarray]:
@@ -73,7 +84,8 @@ class Reachability(VocabularyMetric):
     and repeated; so a token that needs a context is not accused. `unreachable-ids` counts the
     rest, `context-only-ids` those reached but not alone; `reachability/left-out` the ids that
     are not UTF-8 by themselves and cannot be tried, in no denominator. Unreachable is not
-    proven: it means no carrier yields the id."""
+    proven: it means no carrier yields the id. The note says when so many ids are left that not
+    all carriers were tried."""
 
     name = "reachability"
     better = "higher"
@@ -88,6 +100,8 @@ class Reachability(VocabularyMetric):
             return
         left_out = len(surfaces.ids) - n
         note = f"{left_out} ids left out (not UTF-8 alone); {FIXED}"
+        if found.carriers < len(CARRIERS):
+            note = f"{found.carriers} of {len(CARRIERS)} carriers tried; {note}"
         example = f"such as {surfaces.shown(dead)}; {note}" if dead else note
         context = int((found.reached & ~found.alone).sum())
         for name, value, unit, better, said in (
