@@ -41,6 +41,7 @@ class Dataset:
     def fingerprint(self) -> str:
         content = [f"{part.group}={part.fingerprint()}" for part in self.parts]
         how = [self.reader, *(f"{k}={v}" for k, v in sorted(self.fields.items()))]
+        how += [f"parallel={self.parallel}", f"raw_bytes={self.raw_bytes}"]
         return sha256("dataset", *how, *content)
 
     @property

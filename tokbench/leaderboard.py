@@ -176,13 +176,17 @@ def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.Data
     table = table.assign(full=full)
     tables = []
     for question, rows in table.groupby("question", sort=True):
-        # The newest record of a tokenizer stands for it.
-        newest_keys = rows.sort_values(["created", "key"]).groupby("tokenizer")["key"].last()
-        newest = rows[rows["key"].isin(newest_keys)]
-        wide = newest.pivot(index="tokenizer", columns="full", values="value").reindex(
+        # One question and one name with two keys: two tokenizers of the same name.
+        twins = rows.groupby("tokenizer")["key"].transform("nunique") > 1
+        rows = rows.assign(
+            tokenizer=rows["tokenizer"].where(
+                ~twins, rows["tokenizer"] + " #" + rows["key"].str[:6]
+            )
+        )
+        wide = rows.pivot(index="tokenizer", columns="full", values="value").reindex(
             columns=list(scores)
         )
-        main = newest[newest["full"] == scores[0]].set_index("tokenizer")
+        main = rows[rows["full"] == scores[0]].set_index("tokenizer")
         descending = bool((main["better"] == "higher").any())
         main = main.reindex(wide.index).sort_values(
             "value", ascending=not descending, na_position="last", kind="stable"

@@ -11,9 +11,9 @@ from tokbench import tables
 from tokbench.commands.evaluate import headline, measure_all
 from tokbench.compare import Difference, Overlap, differences, overlap, refuse_unlike
 from tokbench.dataset import open_dataset
-from tokbench.manifest import load_manifest
 from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.leaderboard import find_row
+from tokbench.manifest import load_manifest
 from tokbench.record import Record, read_record
 from tokbench.specs import load_tokenizer, resolve
 from tokbench.task import Task, load_task, with_reference

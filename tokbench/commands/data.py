@@ -7,8 +7,8 @@ import sys
 
 from tokbench import tables
 from tokbench.dataset import find_files, open_dataset
-from tokbench.manifest import load_manifest, manifest_names
 from tokbench.errors import FINE, USER, UserError
+from tokbench.manifest import load_manifest, manifest_names
 
 
 def data(options: argparse.Namespace, given: list[str]) -> int:
