@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,7 +23,7 @@ from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.types import Codes, Ragged, Tokenizer
 
 ACTIVITIES = ("read", "encode", "decode", "measure")
-DECODED = 8
+DECODED = 2
 """Samples of each slice decoded by the library itself, for its speed."""
 
 
@@ -81,24 +79,20 @@ class Bench:
                 )
 
     def evidence(self, shard: Shard) -> Evidence:
-        """What one shard gives: every slice is encoded, then all are measured, in threads.
+        """What one shard gives: every slice is encoded, then all are measured.
 
         Slices are small enough for their arrays to stay in the processor's cache, and the
-        encoder, which brings threads of its own, never competes with the measuring.
+        encoder, which brings threads of its own, never competes with the measuring. (Measuring
+        in threads was tried: they wait for the interpreter's lock more than they gain.)
         """
         clock = _Clock()
         failures: dict[str, Failure] = {}
         encoded = [self._slice(piece, clock, failures) for piece in shard]
         self._time_decoding([e for e in encoded if e is not None], clock)
-        with clock("measure"), ThreadPoolExecutor(self.threads) as pool:
-            whole = Evidence.joined(pool.map(self._measured, filter(None, encoded)))
+        with clock("measure"):
+            whole = Evidence.joined(map(self._measured, filter(None, encoded)))
         whole.failures, whole.seconds = failures, clock.seconds
         return whole
-
-    @property
-    def threads(self) -> int:
-        """Threads for measuring; more than four would wait for each other."""
-        return min(4, self.tokenizer.max_threads or os.cpu_count() or 1)
 
     def _slice(
         self, piece: Slice, clock: _Clock, failures: dict[str, Failure]

@@ -64,10 +64,9 @@ class Measured:
     def tally(self, name: str, group: int | None = None) -> Tally:
         """A tally pooled over groups, or that of one group; keys without the group."""
         tally = self.evidence.tallies.get(name, Tally())
-        owner = tally.keys >> 32
         if group is None:
             return Tally.of(tally.keys & 0xFFFFFFFF, tally.counts)
-        low, high = np.searchsorted(owner, [group, group + 1])
+        low, high = np.searchsorted(tally.keys, [group << 32, (group + 1) << 32])
         return Tally(tally.keys[low:high] & 0xFFFFFFFF, tally.counts[low:high])
 
     def jackknifed(self, name: str) -> tuple[np.ndarray, list[np.ndarray]]:
