@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,14 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from tokbench.errors import UserError
-from tokbench.evidence import Evidence
-from tokbench.files import read_bytes, sha256
 from tokbench.measured import LEVEL, Measured
-from tokbench.metrics.metric import Metric
 from tokbench.record import Record
+from tokbench.samples import Samples, aligned, read_samples
 from tokbench.task import Task
 from tokbench.tokenizers.text.adapter import TextTokenizer
-from tokbench.types import Score
 
 ALPHA = 0.05
 _FROM_TALLIES = {"ids", "token-bytes"}
@@ -86,99 +84,47 @@ def refuse_unlike(first: Record, second: Record) -> None:
             )
 
 
-def load_evidence(record: Record, path: Path) -> Evidence | None:
-    """Per-sample evidence beside a record (run folder or leaderboard), or None.
-
-    Raises `UserError` when the file is there but is not the record's.
-    """
-    beside = (
-        path.with_name("samples.parquet")
-        if path.name == "record.json"
-        else path.with_suffix(".parquet")
-    )
-    if not beside.is_file():
-        return None
-    content = read_bytes(beside)
-    if sha256(content) != record.evidence:
-        raise UserError(f"{beside}: is not the evidence that {path.name} names (its hash differs)")
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    table = parquet.read_table(pa.BufferReader(content))
-    labels = table["group"].combine_chunks()
-    columns = {
-        name: np.asarray(table[name].combine_chunks()).astype(np.int64)
-        for name in table.column_names
-        if name not in ("group", "index")
-    }
-    block = int((table.schema.metadata or {}).get(b"block", b"1"))
-    return Evidence(
-        np.asarray(labels.indices).astype(np.int64),
-        np.asarray(table["index"].combine_chunks()).astype(np.int64),
-        columns,
-        block=block,
-    )
-
-
-def group_labels(path: Path) -> list[str]:
-    """Group labels of the evidence beside a record."""
-    from pyarrow import parquet
-
-    beside = (
-        path.with_name("samples.parquet")
-        if path.name == "record.json"
-        else path.with_suffix(".parquet")
-    )
-    table = parquet.read_table(beside, columns=["group"])
-    return [str(label) for label in table["group"].combine_chunks().dictionary.to_pylist()]
-
-
-def replicates(record: Record, path: Path, task: Task, parallel: bool) -> dict[str, np.ndarray]:
+def replicates(
+    record: Record, samples: Samples, task: Task, parallel: bool
+) -> dict[str, np.ndarray]:
     """Bootstrap replicates of every score that has paired evidence, by score name."""
-    evidence = load_evidence(record, path)
-    if evidence is None:
-        return {}
     spec = record.about.tokenizer.spec
-    measured = Measured(evidence, group_labels(path), parallel, spec, task.seed)
+    measured = Measured(samples.evidence, samples.groups, parallel, spec, task.seed)
     for metric in task.made:
         if not _FROM_TALLIES & set(metric.statistics):
-            _run(metric, measured)
+            deque(metric.result(measured), maxlen=0)
     return measured.kept
-
-
-def _run(metric: Metric, measured: Measured) -> list[Score]:
-    return list(metric.result(measured))
 
 
 def differences(
     records: Sequence[tuple[Record, Path]], task: Task, parallel: bool, names: Sequence[str]
 ) -> list[Difference]:
-    """Every other record against the first, on the scores `names`, Holm-corrected."""
+    """Every other record against the first, on the scores `names`, Holm-corrected.
+
+    Where a tokenizer failed on some samples, the interval is over those that both have.
+    """
     (first, first_path), *others = records
-    base_draws = replicates(first, first_path, task, parallel)
+    base = read_samples(first, first_path)
     found: list[Difference] = []
     for record, path in others:
         refuse_unlike(first, record)
-        own_draws = replicates(record, path, task, parallel)
+        other = read_samples(record, path)
+        draws: dict[str, np.ndarray] = {}
+        if base is not None and other is not None:
+            one, two = aligned(base, other)
+            base_draws = replicates(first, one, task, parallel)
+            own_draws = replicates(record, two, task, parallel)
+            draws = {
+                name: own_draws[name] - base_draws[name] for name in base_draws.keys() & own_draws
+            }
         for name in names:
             a, b = first.score(name), record.score(name)
             if a is None or b is None or a.value is None or b.value is None:
                 continue
-            low = high = p = None
-            if name in base_draws and name in own_draws:
-                low, high, p = paired(own_draws[name] - base_draws[name], b.value - a.value)
+            known = paired(draws[name], b.value - a.value) if name in draws else (None, None, None)
             found.append(
                 Difference(
-                    first.task,
-                    name,
-                    a.unit,
-                    a.better,
-                    a.value,
-                    b.value,
-                    record.tokenizer,
-                    low,
-                    high,
-                    p,
+                    first.task, name, a.unit, a.better, a.value, b.value, record.tokenizer, *known
                 )
             )
     return _corrected(found)

@@ -109,8 +109,15 @@ class Evidence:
 
     def coarsened(self, block: int) -> Evidence:
         """Rows summed over blocks of `block` samples; a block cut by a shard's end heals."""
-        if block == 1:
-            return self
+        return self if block == 1 else self.grouped(block)
+
+    def rows_of(self, rows: np.ndarray) -> Evidence:
+        """The given rows alone, without tallies."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Evidence(self.group[rows], self.index[rows], columns, block=self.block)
+
+    def grouped(self, block: int) -> Evidence:
+        """One row for each group and block of `block` samples, with the sums."""
         index = self.index // (block // self.block)
         order = np.lexsort((index, self.group))
         group, index = self.group[order], index[order]

@@ -11,10 +11,15 @@ from tokbench.errors import UserError, near
 from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
 from tokbench.manifest import load_manifest, manifest_names
 from tokbench.record import Record, read_record, record_key
+from tokbench.samples import smaller
 from tokbench.task import load_task, task_paths, with_reference
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MOST_EVIDENCE = 512 << 10
+"""Bytes of a record's evidence on a leaderboard, which lives in git."""
 
 
 def default_folder() -> Path:
@@ -84,7 +89,8 @@ def _data_checks(record: Record) -> list[str]:
 
 
 def submit(path: Path, folder: Path) -> Path:
-    """Check a record and file it with its evidence; the path it now has.
+    """Check a record and file it with its evidence (in blocks of samples where it is large);
+    the path it now has.
 
     Raises `UserError` naming every failed check; nothing is written then.
     """
@@ -97,7 +103,9 @@ def submit(path: Path, folder: Path) -> Path:
     stem = f"{slug(record.tokenizer)}--{record.key[:12]}"
     target = folder / slug(record.task) / f"{stem}.json"
     evidence = target.with_suffix(".parquet")
-    atomic_write(evidence, read_bytes(path.with_name("samples.parquet")))
+    samples = smaller(read_bytes(path.with_name("samples.parquet")), MOST_EVIDENCE)
+    record.evidence = sha256(samples)
+    atomic_write(evidence, samples)
     try:
         atomic_write(target, record.to_json())
     except UserError:

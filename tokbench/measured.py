@@ -162,7 +162,8 @@ class Measured:
             rest.pop("low", None), rest.pop("high", None), rest.pop("interval", None)
         for end in ("low", "high"):
             if end in rest:
-                rest[end] = float(rest[end]) if np.isfinite(rest[end]) else None
+                # Bounds are drawn at random: more than six digits would only pretend.
+                rest[end] = float(f"{rest[end]:.6g}") if np.isfinite(rest[end]) else None
         if rest.get("interval") and None in (rest.get("low"), rest.get("high")):
             rest |= {"low": None, "high": None, "interval": None}
             rest["note"] = rest.get("note") or "no interval: a resample has nothing to divide by"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 
@@ -132,29 +131,3 @@ def peak_memory() -> float:
         return float(psutil.Process().memory_info().peak_wset) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
-    """Per-sample statistics as parquet: group, index and one column for each statistic."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    def column(values: np.ndarray) -> pa.Array:
-        # Built from buffers: pa.array would import pandas, half a second for nothing.
-        small = values.dtype.kind == "i" and int(values.max(initial=0)) < 1 << 31
-        kind = np.dtype(np.int32 if small else values.dtype)
-        buffer = pa.py_buffer(np.ascontiguousarray(values, kind))
-        return pa.Array.from_buffers(pa.from_numpy_dtype(kind), len(values), [None, buffer])
-
-    joined = "".join(groups).encode()
-    ends = np.cumsum([0] + [len(group.encode()) for group in groups]).astype(np.int32)
-    names = pa.Array.from_buffers(
-        pa.string(), len(groups), [None, pa.py_buffer(ends), pa.py_buffer(joined)]
-    )
-    labels = pa.DictionaryArray.from_arrays(column(evidence.group), names)
-    columns = {"group": labels, "index": column(evidence.index)}
-    columns |= {name: column(values) for name, values in evidence.columns.items()}
-    table = pa.table(columns).replace_schema_metadata({"block": str(evidence.block)})
-    file = io.BytesIO()
-    parquet.write_table(table, file, compression="zstd")
-    return file.getvalue()

@@ -15,7 +15,8 @@ from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence
 from tokbench.files import atomic_write, sha256, slug
 from tokbench.record import Record, read_record
-from tokbench.results import make_record, samples_parquet
+from tokbench.results import make_record
+from tokbench.samples import samples_parquet
 from tokbench.types import Tokenizer
 
 Progress = Callable[[int, int], None]

@@ -1,0 +1,115 @@
+"""Per-sample evidence as parquet, beside every record: what paired comparison needs."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tokbench.errors import UserError
+from tokbench.evidence import Evidence
+from tokbench.files import read_bytes, sha256
+from tokbench.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Evidence without tallies, and the labels of its groups."""
+
+    evidence: Evidence
+    groups: list[str]
+
+
+def samples_path(path: Path) -> Path:
+    """Where the evidence of the record at `path` lies: in its run folder or leaderboard."""
+    if path.name == "record.json":
+        return path.with_name("samples.parquet")
+    return path.with_suffix(".parquet")
+
+
+def read_samples(record: Record, path: Path) -> Samples | None:
+    """The evidence beside a record, or None.
+
+    Raises `UserError` when the file is there but is not the record's.
+    """
+    beside = samples_path(path)
+    if not beside.is_file():
+        return None
+    content = read_bytes(beside)
+    if sha256(content) != record.evidence:
+        raise UserError(f"{beside}: is not the evidence that {path.name} names (its hash differs)")
+    return _parsed(content)
+
+
+def _parsed(content: bytes) -> Samples:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = parquet.read_table(pa.BufferReader(content))
+    arrays = {name: table[name].combine_chunks() for name in table.column_names}
+    labels = arrays.pop("group")
+    columns = {name: np.asarray(values).astype(np.int64) for name, values in arrays.items()}
+    index = columns.pop("index")
+    block = int((table.schema.metadata or {}).get(b"block", b"1"))
+    evidence = Evidence(np.asarray(labels.indices).astype(np.int64), index, columns, block=block)
+    return Samples(evidence, [str(label) for label in labels.dictionary.to_pylist()])
+
+
+def aligned(a: Samples, b: Samples) -> tuple[Samples, Samples]:
+    """Both on the same rows: blocks of the same size, and only those that hold the same
+    number of samples in both."""
+    if a.groups != b.groups:
+        raise UserError("the evidence of the two records has different groups")
+    block = max(a.evidence.block, b.evidence.block)
+    one, two = a.evidence.coarsened(block), b.evidence.coarsened(block)
+    keys = [e.group << 40 | e.index for e in (one, two)]
+    if not all(len(np.unique(key)) == len(key) for key in keys):  # words of a line: by line
+        one, two = one.grouped(block), two.grouped(block)
+        keys = [e.group << 40 | e.index for e in (one, two)]
+    _, rows_one, rows_two = np.intersect1d(
+        keys[0], keys[1], assume_unique=True, return_indices=True
+    )
+    same = one.columns["samples"][rows_one] == two.columns["samples"][rows_two]
+    return (
+        Samples(one.rows_of(rows_one[same]), a.groups),
+        Samples(two.rows_of(rows_two[same]), b.groups),
+    )
+
+
+def smaller(content: bytes, most: int) -> bytes:
+    """The parquet in blocks of two, four, eight … samples until it has at most `most` bytes."""
+    while len(content) > most:
+        samples = _parsed(content)
+        coarser = samples.evidence.coarsened(2 * samples.evidence.block)
+        if coarser.rows == samples.evidence.rows:
+            return content
+        content = samples_parquet(coarser, samples.groups)
+    return content
+
+
+def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
+    """Per-sample statistics as parquet: group, index and one column for each statistic."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def column(values: np.ndarray) -> pa.Array:
+        # Built from buffers: pa.array would import pandas, half a second for nothing.
+        small = values.dtype.kind == "i" and int(values.max(initial=0)) < 1 << 31
+        kind = np.dtype(np.int32 if small else values.dtype)
+        buffer = pa.py_buffer(np.ascontiguousarray(values, kind))
+        return pa.Array.from_buffers(pa.from_numpy_dtype(kind), len(values), [None, buffer])
+
+    joined = "".join(groups).encode()
+    ends = np.cumsum([0] + [len(group.encode()) for group in groups]).astype(np.int32)
+    names = pa.Array.from_buffers(
+        pa.string(), len(groups), [None, pa.py_buffer(ends), pa.py_buffer(joined)]
+    )
+    labels = pa.DictionaryArray.from_arrays(column(evidence.group), names)
+    columns = {"group": labels, "index": column(evidence.index)}
+    columns |= {name: column(values) for name, values in evidence.columns.items()}
+    table = pa.table(columns).replace_schema_metadata({"block": str(evidence.block)})
+    file = io.BytesIO()
+    parquet.write_table(table, file, compression="zstd")
+    return file.getvalue()
