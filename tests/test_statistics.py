@@ -164,3 +164,27 @@ def test_token_bytes_are_counted_by_group() -> None:
     found = measured(statistics.token_bytes, Greedy(), "hello é語").tallies["token-bytes"]
     assert found.keys.tolist() == [1, 2, 3, 5]
     assert found.counts.tolist() == [1, 1, 1, 1]
+
+
+class Undecodable(Greedy):
+    """Raises on every batch that holds a UNK."""
+
+    spells = False
+
+    def decode(self, codes: Codes) -> list[str]:
+        if (codes.ids.values == 0).any():
+            raise RuntimeError("no such id")
+        return super().decode(codes)
+
+
+def test_a_sample_that_cannot_be_decoded_is_lost_whole_and_counted() -> None:
+    tokenizer = Undecodable()
+    batch = batch_of(["hello world", "hello ?"])
+    found = statistics.round_trip(
+        EncodedText(tokenizer, batch, tokenizer.encode(batch.texts), ["eng_Latn"])
+    )
+    assert found.columns["exact"].tolist() == [1, 0]
+    assert found.columns["edits"].tolist() == [0, len("hello ?")]
+    ((cause, failure),) = found.failures.items()
+    assert cause == "decode: RuntimeError: no such id"
+    assert (failure.count, failure.example) == (1, "eng_Latn 1")

@@ -91,7 +91,8 @@ class Bench:
         self._time_decoding([e for e in encoded if e is not None], clock)
         with clock("measure"):
             whole = Evidence.joined(map(self._measured, filter(None, encoded)))
-        whole.failures, whole.seconds = failures, clock.seconds
+        whole.failures |= failures
+        whole.seconds = clock.seconds
         return whole
 
     def _slice(
@@ -109,7 +110,12 @@ class Bench:
         found = measure(encoded, self.job.task.statistics)
         batch = encoded.batch
         return Evidence(
-            batch.group, batch.index, found.columns, found.tallies, examples=found.examples
+            batch.group,
+            batch.index,
+            found.columns,
+            found.tallies,
+            failures=found.failures,
+            examples=found.examples,
         )
 
     def _encoded(self, batch: TextBatch, failures: dict[str, Failure]) -> tuple[TextBatch, Codes]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tokbench.evidence import EXAMPLES, Example, Tally
+from tokbench.errors import one_line
+from tokbench.evidence import EXAMPLES, Example, Failure, Tally
 from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
@@ -61,6 +62,7 @@ class Statistic:
     columns: dict[str, np.ndarray] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     examples: list[Example] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
 
 
 StatisticFunction = Callable[[EncodedText], Statistic]
@@ -170,7 +172,8 @@ def round_trip(encoded: EncodedText) -> Statistic:
     """`exact` (decoded text is the sample), `edits`: Levenshtein distance in code points.
 
     A sample whose tokens' own bytes spell it needs no decoding; all others go through the
-    library's decoder. `tokbench check` holds the two against each other.
+    library's decoder. `tokbench check` holds the two against each other. A sample that the
+    decoder raises on is lost whole, and counted among the failures.
     """
     from rapidfuzz.distance import Levenshtein
 
@@ -179,8 +182,9 @@ def round_trip(encoded: EncodedText) -> Statistic:
     edits = np.zeros(len(batch), dtype=np.int64)
     rows = np.flatnonzero(exact == 0)
     examples: list[Example] = []
+    failures: dict[str, Failure] = {}
     if len(rows):
-        decoded = encoded.tokenizer.decode(Codes((_take(encoded.codes.ids, rows),)))
+        decoded = _decoded(encoded, rows, failures)
         for row, text in zip(rows.tolist(), decoded, strict=True):
             source = batch.texts[row]
             if text == source:
@@ -189,7 +193,26 @@ def round_trip(encoded: EncodedText) -> Statistic:
             edits[row] = Levenshtein.distance(source, text)
             if len(examples) < EXAMPLES:
                 examples.append(_difference(encoded, row, source, text))
-    return Statistic({"exact": exact, "edits": edits}, examples=examples)
+    return Statistic({"exact": exact, "edits": edits}, examples=examples, failures=failures)
+
+
+def _decoded(encoded: EncodedText, rows: np.ndarray, failures: dict[str, Failure]) -> list[str]:
+    """The decoded rows; empty where the decoder raises on the sample by itself."""
+    ids, decode = encoded.codes.ids, encoded.tokenizer.decode
+    try:
+        return decode(Codes((_take(ids, rows),)))
+    except Exception:
+        texts = []
+    for row in rows.tolist():
+        try:
+            texts += decode(Codes((ids.take([row]),)))
+        except Exception as error:
+            cause = f"decode: {type(error).__name__}: {one_line(error)}"[:200]
+            group = encoded.groups[int(encoded.batch.group[row])]
+            example = f"{group or 'sample'} {int(encoded.batch.index[row])}"
+            failures.setdefault(cause, Failure(0, example)).count += 1
+            texts.append("")
+    return texts
 
 
 def _take(ids: Ragged, rows: np.ndarray) -> Ragged:
@@ -278,4 +301,5 @@ def measure(encoded: EncodedText, functions: dict[str, Any]) -> Statistic:
         whole.columns |= part.columns
         whole.tallies |= part.tallies
         whole.examples += part.examples
+        whole.failures |= part.failures
     return whole

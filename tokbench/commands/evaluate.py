@@ -163,7 +163,8 @@ _ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
 
 def _worth_saying(score: Score) -> bool:
     """Notes of a table: why something was not measured, or what was left out."""
-    return bool(score.note) and (score.value is None or "left out" in score.note)
+    said = score.value is None or "left out" in score.note or score.name == "digit-scheme"
+    return bool(score.note) and said
 
 
 def _extremes(record: Record) -> str:
