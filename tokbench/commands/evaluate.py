@@ -207,7 +207,7 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
         print(f"{note} ({', '.join(names)})")
     if extremes := _extremes(record):
         print(extremes)
-    speed = [s for s in record.performance if "/" not in s.name]
+    speed = [s for s in record.performance if "/" not in s.name and s.value is not None]
     shown_speed = " · ".join(f"{s.name} {tables.number(s.value)} {s.unit}" for s in speed)
     print(f"this machine: {shown_speed}")
     for cause, failure in record.failures.items():
