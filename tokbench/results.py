@@ -23,7 +23,6 @@ from tokbench.record import (
 from tokbench.text.languages import script_of
 from tokbench.types import Score
 
-
 LEAST_DECODED = 4096
 """Bytes below which a decoding speed says nothing."""
 
