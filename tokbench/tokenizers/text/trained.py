@@ -63,7 +63,7 @@ class Recipe:
     stage: int
 
     @property
-    def library(self) -> str:
+    def made_by(self) -> str:
         """The library that trains, and its version."""
         if self.algorithm == "unigram":
             return f"sentencepiece {sentencepiece.__version__}"
@@ -72,7 +72,7 @@ class Recipe:
     def key(self, dataset: Dataset) -> str:
         """Hash of everything that the result depends on."""
         numbers = map(str, (VERSION, self.vocabulary, self.limit, self.stage))
-        return sha256(self.algorithm, *numbers, dataset.fingerprint, self.library)
+        return sha256(self.algorithm, *numbers, dataset.fingerprint, self.made_by)
 
     def short(self, found: int, wanted: int, way: str) -> UserError:
         """The error for a text that yields fewer tokens than asked for."""
@@ -108,7 +108,7 @@ def load(reference: str, options: Options) -> TextTokenizer:
         atomic_write(path, TRAINERS[recipe.algorithm](texts, recipe))
     content = read_bytes(path)
     share = f", first {recipe.limit} samples of each group" if recipe.limit else ""
-    source = f"trained on {dataset.label}{share} by {recipe.library}"
+    source = f"trained on {dataset.label}{share} by {recipe.made_by}"
     if recipe.algorithm == "unigram":
         return SentencePiece(content, options.name, source)
     return HuggingFace(Tokenizer.from_str(content.decode()), options.name, source=source)
