@@ -35,6 +35,9 @@ class Example(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     note: str
 
 
+WAITING = 1 << 22
+"""Rows and tally entries of shards that wait for a merge; a fold never holds many more."""
+
 EXAMPLES = 5
 
 
@@ -96,13 +99,13 @@ class Evidence:
     def joined(cls, several: Iterable[Evidence]) -> Evidence:
         """The merge, folded in the given order in bounded memory."""
         waiting: list[Evidence] = []
-        rows = 0
+        size = 0
         for evidence in several:
             waiting.append(evidence)
-            rows += evidence.rows
-            if rows > 64 * BLOCKS and len(waiting) > 1:
+            size += evidence.rows + sum(len(tally.keys) for tally in evidence.tallies.values())
+            if size > WAITING and len(waiting) > 1:
                 waiting = [_joined(waiting)]
-                rows = 0
+                size = 0
         if not waiting:
             return cls(np.empty(0, np.int64), np.empty(0, np.int64), {})
         return _joined(waiting)
