@@ -321,6 +321,7 @@ def test_a_download_with_another_hash_is_not_kept(here: Path, manifest: Write) -
         (zip_of({"top/a.txt": "", "b.txt": ""}), "zip", 1, "strip = 1: not one folder"),
         (zip_of({"other.dat": "x"}), "zip", 0, "no files at own/{group}.txt"),
     ],
+    ids=["cut", "no archive", "cut zip", "outside", "no folder", "two roots", "other files"],
 )
 def test_an_archive_that_is_no_good_leaves_one_line_and_nothing_outside(
     here: Path, manifest: Write, content: bytes, unpack: str, strip: int, message: str

@@ -28,7 +28,8 @@ from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.tokenizers.text.baselines import Bytes, Codepoints, Words
 
 TOKENIZERS = {"greedy": Greedy, "bytes": Bytes, "codepoints": Codepoints, "words": Words}
-ALL_METRICS: list[Metric] = [*(METRICS.get(name)() for name in METRICS), Gini(cost="bytes")]
+TEXT = [name for name, entry in METRICS.table.items() if entry.modality == "text"]
+ALL_METRICS: list[Metric] = [*(METRICS.get(name)() for name in TEXT), Gini(cost="bytes")]
 STATISTICS = list(dict.fromkeys(name for metric in ALL_METRICS for name in metric.statistics))
 each_metric = pytest.mark.parametrize(
     "metric", ALL_METRICS, ids=lambda metric: metric.signature().replace("|", " ")
@@ -333,7 +334,7 @@ def test_workers_resumption_and_order_of_shards_change_no_score(
 ) -> None:
     lines = {name: [t.replace("\n", " ") for t in group] for name, group in texts(40).items()}
     folder = parallel(**lines)
-    job = Job(spec, make_task(list(METRICS), shard_samples=9), str(folder))
+    job = Job(spec, make_task(TEXT, shard_samples=9), str(folder))
 
     serial, path = evaluate(job, tmp_path / "serial")
     assert serial.score("samples").value == 108
@@ -361,7 +362,7 @@ def test_workers_resumption_and_order_of_shards_change_no_score(
         assert other.evidence == serial.evidence  # the hash of the per-sample table
 
     # Another cut is another key, for intervals may differ in principle; yet no score does.
-    coarse, _ = evaluate(Job(spec, make_task(list(METRICS)), str(folder)), tmp_path / "coarse")
+    coarse, _ = evaluate(Job(spec, make_task(TEXT), str(folder)), tmp_path / "coarse")
     assert coarse.key != serial.key
     assert coarse.scores == serial.scores
     assert coarse.evidence == serial.evidence

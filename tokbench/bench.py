@@ -20,7 +20,7 @@ from tokbench.statistics import EncodedText, measure
 from tokbench.task import Task
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.adapter import TextTokenizer
-from tokbench.types import Codes, Ragged, Tokenizer
+from tokbench.types import Codes, Ragged, Score, Tokenizer
 
 ACTIVITIES = ("read", "encode", "decode", "measure")
 DECODED = 2
@@ -39,8 +39,17 @@ class Job:
     arguments: list[str] = field(default_factory=list)
 
 
+def open_bench(job: Job, tokenizer: Tokenizer | None = None) -> Bench:
+    """The job made ready, by its modality."""
+    if job.task.modality == "text":
+        return Bench(job, tokenizer)
+    from tokbench.media_bench import BENCHES
+
+    return BENCHES[job.task.modality](job, tokenizer)
+
+
 class Bench:
-    """A job made ready: tokenizer and data loaded, key known."""
+    """A job made ready: tokenizer and data loaded, key known. This one is of text."""
 
     def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
         self.job = job
@@ -51,6 +60,17 @@ class Bench:
                 f"task {job.task.name} wants {job.task.modality}"
             )
         self.dataset: Dataset = open_dataset(job.data, job.split)
+        if self.dataset.modality != job.task.modality:
+            raise UserError(
+                f"task {job.task.name} wants {job.task.modality} data; {self.dataset.name} is "
+                f"{self.dataset.modality}"
+            )
+        self.lacking = {
+            metric.name: why for metric in job.task.made if (why := metric.lacks(self.tokenizer))
+        }
+        self.statistics = job.task.statistics_of(
+            [metric for metric in job.task.made if metric.name not in self.lacking]
+        )
         self._check_reference()
         self.source = Source(self.dataset, job.task)
         self.key = record_key(
@@ -85,7 +105,7 @@ class Bench:
         encoder, which brings threads of its own, never competes with the measuring. (Measuring
         in threads was tried: they wait for the interpreter's lock more than they gain.)
         """
-        clock = _Clock()
+        clock = Clock()
         failures: dict[str, Failure] = {}
         encoded = [self._slice(piece, clock, failures) for piece in shard]
         self._time_decoding([e for e in encoded if e is not None], clock)
@@ -96,7 +116,7 @@ class Bench:
         return whole
 
     def _slice(
-        self, piece: Slice, clock: _Clock, failures: dict[str, Failure]
+        self, piece: Slice, clock: Clock, failures: dict[str, Failure]
     ) -> EncodedText | None:
         with clock("read"):
             batch = self.source.read(piece)
@@ -107,7 +127,7 @@ class Bench:
         return EncodedText(self.tokenizer, batch, codes, self.dataset.groups)
 
     def _measured(self, encoded: EncodedText) -> Evidence:
-        found = measure(encoded, self.job.task.statistics)
+        found = measure(encoded, self.statistics)
         batch = encoded.batch
         return Evidence(
             batch.group,
@@ -126,7 +146,7 @@ class Bench:
         try:
             return batch, self._checked(self.tokenizer.encode(batch.texts), len(batch))
         except BaseException as error:
-            if not _of_the_tokenizer(error):
+            if not of_the_tokenizer(error):
                 raise
         good, codes = [], []
         for row, text in enumerate(batch.texts):
@@ -134,7 +154,7 @@ class Bench:
                 codes.append(self._checked(self.tokenizer.encode([text]), 1))
                 good.append(row)
             except BaseException as error:
-                if not _of_the_tokenizer(error):
+                if not of_the_tokenizer(error):
                     raise
                 cause = f"encode: {type(error).__name__}: {one_line(error)}"[:200]
                 failure = failures.setdefault(cause, Failure())
@@ -156,7 +176,13 @@ class Bench:
             raise ValueError(f"ids outside the vocabulary of {len(table.pieces):,}")
         return codes
 
-    def _time_decoding(self, encoded: list[EncodedText], clock: _Clock) -> None:
+    def performance(self, evidence: Evidence) -> list[Score]:
+        """Speed and memory on this machine."""
+        from tokbench.results import performance
+
+        return performance(self, evidence)
+
+    def _time_decoding(self, encoded: list[EncodedText], clock: Clock) -> None:
         """Decode a few samples of each slice with the library itself, for its speed."""
         few = [(e, list(range(min(DECODED, len(e.batch))))) for e in encoded]
         if not few:
@@ -170,14 +196,14 @@ class Bench:
         clock.add("decoded bytes", float(sum(e.batch.sizes[: len(rows)].sum() for e, rows in few)))
 
 
-def _of_the_tokenizer(error: BaseException) -> bool:
+def of_the_tokenizer(error: BaseException) -> bool:
     """Is it the tokenizer that failed on a text? (Rust panics arrive as BaseException.)"""
     if isinstance(error, UserError | MemoryError):
         return False
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
-class _Clock:
+class Clock:
     """Seconds by activity."""
 
     def __init__(self) -> None:

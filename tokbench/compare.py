@@ -91,7 +91,7 @@ def replicates(
     spec = record.about.tokenizer.spec
     measured = Measured(samples.evidence, samples.groups, parallel, spec, task.seed)
     for metric in task.made:
-        if not _FROM_TALLIES & set(metric.statistics):
+        if metric.paired and not _FROM_TALLIES & set(metric.statistics):
             deque(metric.result(measured), maxlen=0)
     return measured.kept
 

@@ -34,6 +34,10 @@ class Dataset:
     fields: dict[str, str] = field(default_factory=dict)
 
     @property
+    def modality(self) -> str:
+        return self.parts[0].modality if self.parts else "text"
+
+    @property
     def groups(self) -> list[str]:
         return [part.group for part in self.parts]
 
@@ -160,7 +164,8 @@ def find_files(manifest: Manifest, split: str) -> Found:
     before, marker, after = pattern.partition("{group}")
     for root in roots:
         if not marker:
-            if (root / pattern).is_file():
+            whole_folder = manifest.modality != "text" and (root / pattern).is_dir()
+            if whole_folder or (root / pattern).is_file():
                 return [("", root / pattern)]
             continue
         folder = (root / before).parent if not before.endswith("/") else root / before
@@ -191,6 +196,9 @@ def _from_path(path: Path) -> Dataset:
     """A file or folder of one's own: groups are files, named by their stem."""
     from tokbench.text.languages import is_code
 
+    if media := _media_of(path):
+        parts = READERS.get(media)([("", path)], {})
+        return Dataset(path.resolve().name, "local", "all", parts, reader=media)
     files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
     files = [file for file in files if not file.name.startswith(".")]
     if not files:
@@ -215,6 +223,19 @@ def _from_path(path: Path) -> Dataset:
     return Dataset(
         path.resolve().name, "local", "all", parts, parallel, reader == "binary", None, reader
     )
+
+
+def _media_of(path: Path) -> str:
+    """The reader of a folder (or file) of images, by the first suffix that tells; else empty."""
+    from tokbench.image.pictures import SUFFIXES
+
+    files = [path] if path.is_file() else path.rglob("*")
+    for file in files:
+        if file.suffix.lower() in SUFFIXES:
+            return "images"
+        if file.is_file() and file.name[0] != "." and file.suffix != ".jsonl":
+            return ""
+    return ""
 
 
 def _same_length(parts: Sequence[Part]) -> bool:

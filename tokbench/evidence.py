@@ -80,6 +80,8 @@ class Evidence:
     group, index: of each row (int64). columns: per-sample additive statistics, by name;
     column `samples` counts the samples of the row. block: samples of one row, a power of two.
     failures: by cause. seconds: time spent by activity and group, never part of a score.
+    sums: arrays added up over samples (moments of features), by name. Their values are multiples
+        of a power of two coarse enough for every sum to be exact, so the order never matters.
     """
 
     group: np.ndarray
@@ -90,6 +92,7 @@ class Evidence:
     failures: dict[str, Failure] = field(default_factory=dict)
     examples: list[Example] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -103,6 +106,7 @@ class Evidence:
         for evidence in several:
             waiting.append(evidence)
             size += evidence.rows + sum(len(tally.keys) for tally in evidence.tallies.values())
+            size += sum(values.size for values in evidence.sums.values())
             if size > WAITING and len(waiting) > 1:
                 waiting = [_joined(waiting)]
                 size = 0
@@ -140,6 +144,7 @@ class Evidence:
             self.failures,
             self.examples,
             self.seconds,
+            self.sums,
         )
 
     def to_bytes(self) -> bytes:
@@ -158,6 +163,7 @@ class Evidence:
         arrays |= {f"column:{name}": values for name, values in self.columns.items()}
         for name, tally in self.tallies.items():
             arrays[f"keys:{name}"], arrays[f"counts:{name}"] = tally.keys, tally.counts
+        arrays |= {f"sum:{name}": values for name, values in self.sums.items()}
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **arrays)
         return file.getvalue()
@@ -167,13 +173,15 @@ class Evidence:
         """The inverse of `to_bytes`."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             header = msgspec.json.decode(arrays["header"].tobytes(), type=_Header)
-            columns, tallies = {}, {}
+            columns, tallies, sums = {}, {}, {}
             for name in arrays.files:
                 kind, _, rest = name.partition(":")
                 if kind == "column":
                     columns[rest] = arrays[name]
                 elif kind == "keys":
                     tallies[rest] = Tally(arrays[name], arrays[f"counts:{rest}"])
+                elif kind == "sum":
+                    sums[rest] = arrays[name]
             return cls(
                 arrays["group"],
                 arrays["index"],
@@ -183,6 +191,7 @@ class Evidence:
                 header.failures,
                 header.examples,
                 header.seconds,
+                sums,
             )
 
 
@@ -215,6 +224,10 @@ def _joined(several: list[Evidence]) -> Evidence:
         name: Tally.joined(e.tallies[name] for e in several if name in e.tallies)
         for name in dict.fromkeys(name for e in several for name in e.tallies)
     }
+    sums: dict[str, np.ndarray] = {}
+    for evidence in several:
+        for name, values in evidence.sums.items():
+            sums[name] = sums[name] + values if name in sums else values
     empty = np.empty(0, np.int64)
     whole = Evidence(
         np.concatenate([e.group for e in filled] or [empty]),
@@ -225,6 +238,7 @@ def _joined(several: list[Evidence]) -> Evidence:
         failures,
         examples,
         seconds,
+        sums,
     )
     highest = int(whole.index.max(initial=0))
     step = 1

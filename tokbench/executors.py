@@ -90,10 +90,10 @@ def _begin(job: Job, key: str, workers: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["RAYON_NUM_THREADS"] = str(threads)
-    from tokbench.bench import Bench
+    from tokbench.bench import open_bench
 
     try:
-        bench = Bench(job)
+        bench = open_bench(job)
         bench.tokenizer.max_threads = threads
         if bench.key != key:
             raise UserError(

@@ -33,6 +33,8 @@ class Slice:
 class Part:
     """The samples of one group. Subclasses give `fingerprint` and `samples`."""
 
+    modality = "text"
+
     def __init__(self, group: str):
         self.group = group
         self._cursor: tuple[int, Iterator[str]] | None = None

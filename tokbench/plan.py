@@ -8,6 +8,8 @@ import numpy as np
 
 from tokbench.dataset import Dataset
 from tokbench.errors import UserError
+from tokbench.media import MediaBatch
+from tokbench.media_parts import MediaPart
 from tokbench.parts import Joined, Slice
 from tokbench.task import Task
 from tokbench.text.batch import TextBatch
@@ -16,6 +18,9 @@ Shard = tuple[Slice, ...]
 
 SLICE_SAMPLES, SLICE_BYTES = 1024, 512 << 10
 """The most that is encoded and measured at once: its arrays stay in the processor's cache."""
+
+BATCH, BATCH_BYTES = 16, 16 << 20
+"""The most images or clips, and bytes of them, that go through a tokenizer together."""
 
 CACHED = 256 << 20
 """Bytes of the largest dataset whose word positions are kept on disk (about twice its size)."""
@@ -40,12 +45,14 @@ class Source:
         `limit` keeps the first samples of every group.
         """
         most, most_bytes = self.task.shard_samples, self.task.shard_bytes
+        text = self.task.modality == "text"
+        slice_most, slice_bytes = (SLICE_SAMPLES, SLICE_BYTES) if text else (BATCH, BATCH_BYTES)
         shards: list[Shard] = []
         waiting: list[Slice] = []
         samples = size = 0
         for number, part in enumerate(self.parts):
             for piece in part.slices(
-                number, min(most, SLICE_SAMPLES), min(most_bytes, SLICE_BYTES), limit
+                number, min(most, slice_most), min(most_bytes, slice_bytes), limit
             ):
                 samples, size = samples + piece.count, size + piece.size
                 if waiting and (samples > most or size > most_bytes):
@@ -69,6 +76,13 @@ class Source:
             content = f"{self.dataset.fingerprint} {place}"
         batch = TextBatch(texts, group, index.astype(np.int64), self.dataset.raw_bytes, content)
         return _words_of(batch) if self.task.unit == "word" else batch
+
+    def read_media(self, piece: Slice) -> MediaBatch:
+        """The images or clips of one slice; those that cannot be read say why."""
+        part = self.parts[piece.part]
+        assert isinstance(part, MediaPart)
+        samples, index = part.read_samples(piece)
+        return MediaBatch(samples, np.full(len(samples), piece.part, dtype=np.int64), index)
 
 
 def _words_of(batch: TextBatch) -> TextBatch:

@@ -103,6 +103,10 @@ def _text(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.tokenizers.text.{module}:{attribute}", "text", summary)
 
 
+def _image(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.tokenizers.image.{module}:{attribute}", "image", summary)
+
+
 TOKENIZERS = Registry(
     "tokenizer",
     {
@@ -118,6 +122,11 @@ TOKENIZERS = Registry(
         "bytes": _text("baselines", "Bytes", "baseline: one token for each UTF-8 byte"),
         "codepoints": _text("baselines", "Codepoints", "baseline: one token for each code point"),
         "words": _text("baselines", "Words", "baseline: one token for each UAX-29 segment"),
+        "jpeg": _image("codecs", "jpeg", "JPEG at a quality, jpeg:75; tokens are its bytes"),
+        "webp": _image("codecs", "webp", "lossy WebP at a quality, webp:75"),
+        "avif": _image("codecs", "avif", "AVIF at a quality, avif:60"),
+        "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
+        "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },
 )
 
@@ -131,9 +140,14 @@ READERS = Registry(
         "po": Entry("tokbench.readers:po", "text", "gettext catalogues as parallel text"),
         "binary": Entry("tokbench.readers:binary", "text", "files as bytes, in pieces"),
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
+        "images": Entry("tokbench.image.readers:images", "image", "folders of pictures"),
         "generated": Entry("tokbench.generated:read", "text", "made on this machine"),
     },
 )
+
+
+def _pictures(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.metrics.image.{module}:{attribute}", "image", summary)
 
 
 def _metric(module: str, attribute: str, summary: str) -> Entry:
@@ -188,6 +202,11 @@ METRICS = Registry(
         "difficulty-uniformity": _metric(
             "prediction", "DifficultyUniformity", "how unevenly hard tokens are to predict"
         ),
+        "psnr": _pictures("pixels", "PSNR", "peak signal-to-noise ratio"),
+        "ssim": _pictures("pixels", "SSIM", "structural similarity"),
+        "bits-per-pixel": Entry(
+            "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
+        ),
         "digit-scheme": _metric("numbers", "DigitScheme", "how runs of digits are cut"),
         "digit-consistency": _metric(
             "numbers", "DigitConsistency", "share of numbers cut as most of their length"
@@ -211,6 +230,13 @@ STATISTICS = Registry(
         "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
         "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),
         "source": Entry("tokbench.ngrams:source", "text", "the text itself, in its place"),
+        "extent": Entry("tokbench.metrics.codes:extent", "image", "pixels or seconds"),
+        "code-size": Entry("tokbench.metrics.codes:code_size", "image", "tokens and their bits"),
+        "squared-error": Entry(
+            "tokbench.metrics.image.pixels:squared_error", "image", "squared error and PSNR"
+        ),
+        "luma-error": Entry("tokbench.metrics.image.pixels:luma_error", "image", "PSNR of luma"),
+        "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
     },
 )

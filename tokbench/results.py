@@ -21,7 +21,7 @@ from tokbench.record import (
     provenance,
 )
 from tokbench.text.languages import script_of
-from tokbench.types import Score
+from tokbench.types import Score, Tokenizer
 
 LEAST_DECODED = 4096
 """Bytes below which a decoding speed says nothing."""
@@ -45,22 +45,26 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
     scores = []
     for metric in task.made:
         measured.metric = metric.signature()
+        if why := bench.lacking.get(metric.name):
+            scores.append(measured.score(metric.name, None, 0, note=why))
+            continue
         scores += list(metric.result(measured))
     samples = int(evidence.columns["samples"].sum())
     manifest = dataset.manifest
     times = {k: v for k, v in evidence.seconds.items() if k in ACTIVITIES} | {"all": seconds}
+    kind = "unit" if task.modality == "text" else "view"
     limit = f"|limit:{job.limit}" if job.limit is not None else ""
     return Record(
         tokenizer=tokenizer.name,
         task=task.name,
         key=bench.key,
-        signature=f"{dataset.label}|unit:{task.unit}{limit}|tok:{tokenizer.fingerprint()[:8]}",
+        signature=f"{dataset.label}|{kind}:{task.cut}{limit}|tok:{tokenizer.fingerprint()[:8]}",
         status="failures" if evidence.failures else "complete",
         limit=job.limit,
         about=About(
             TokenizerAbout(tokenizer.fingerprint(), tokenizer.spec),
             TaskAbout(
-                task.fingerprint(), task.main, task.unit,
+                task.fingerprint(), task.main, task.cut,
                 [metric.signature() for metric in task.made],
             ),
             DatasetAbout(
@@ -69,7 +73,7 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
             ),
         ),
         scores=scores,
-        performance=performance(bench, evidence),
+        performance=bench.performance(evidence),
         failures=evidence.failures,
         examples=evidence.examples,
         bootstrap=Bootstrap(REPLICATES, LEVEL, task.seed, evidence.block),
@@ -85,46 +89,45 @@ def performance(bench: Bench, evidence: Evidence) -> list[Score]:
         return []
     totals = np.zeros(len(groups))
     np.add.at(totals, evidence.group, evidence.columns["bytes"])
-    rows: list[Score] = []
-
-    def speed(name: str, size: float, taken: float, note: str) -> None:
-        value = float(size / taken / 1e6) if taken > 0 and size > 0 else None
-        rows.append(
-            Score(
-                name=name,
-                value=value,
-                n=1,
-                unit="MB/s",
-                better="higher",
-                metric="performance",
-                note=note,
-            )
-        )
-
     taken = {group: seconds.get(f"encode:{group}", 0.0) for group in groups}
-    size = dict(zip(groups, totals.tolist(), strict=True))
+    size = dict(zip(groups, (totals / 1e6).tolist(), strict=True))
     by_script: dict[str, list[str]] = {}
     for group in groups:
         by_script.setdefault(script_of(group), []).append(group)
     note = f"{os.cpu_count()} cores, batches"
-    speed("encode-speed", sum(size.values()), sum(taken.values()), note)
+    rows = [speed("encode-speed", sum(size.values()), sum(taken.values()), "MB/s", note)]
     for script, members in sorted(by_script.items()):
         if script and len(by_script) > 1:
             total, spent = sum(size[m] for m in members), sum(taken[m] for m in members)
-            speed(f"encode-speed/{script}", total, spent, note)
+            rows.append(speed(f"encode-speed/{script}", total, spent, "MB/s", note))
     note = "the library's own decoder, a few samples of each slice"
     decoded = seconds.get("decoded bytes", 0.0)
     if decoded < LEAST_DECODED:  # the call itself would be measured
         decoded, note = 0.0, f"under {LEAST_DECODED:,} bytes decoded: too little to time"
-    speed("decode-speed", decoded, seconds.get("decode", 0.0), note)
-    for name, value, unit in (
-        ("load-time", bench.tokenizer.load_seconds, "s"),
+    rows.append(speed("decode-speed", decoded / 1e6, seconds.get("decode", 0.0), "MB/s", note))
+    return [*rows, *cost(bench.tokenizer)]
+
+
+def speed(name: str, amount: float, seconds: float, unit: str, note: str = "") -> Score:
+    """An amount over the seconds it took; no value where either is 0."""
+    value = float(amount / seconds) if seconds > 0 and amount > 0 else None
+    return Score(
+        name=name, value=value, n=1, unit=unit, better="higher", metric="performance", note=note
+    )
+
+
+def cost(tokenizer: Tokenizer) -> list[Score]:
+    """Seconds to load and peak memory of the process; for a trained model its parameters."""
+    found: list[tuple[str, float | None, str]] = [
+        ("load-time", tokenizer.load_seconds, "s"),
         ("peak-memory", peak_memory(), "MiB"),
-    ):
-        rows.append(
-            Score(name=name, value=value, n=1, unit=unit, better="lower", metric="performance")
-        )
-    return rows
+    ]
+    if tokenizer.spec.parameters is not None:
+        found.append(("parameters", float(tokenizer.spec.parameters), ""))
+    return [
+        Score(name=name, value=value, n=1, unit=unit, better="lower", metric="performance")
+        for name, value, unit in found
+    ]
 
 
 def peak_memory() -> float:

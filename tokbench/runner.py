@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tokbench import executors
-from tokbench.bench import Bench, Job
+from tokbench.bench import Job, open_bench
 from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence
 from tokbench.files import atomic_write, sha256, slug
@@ -37,7 +37,7 @@ def evaluate(
     key is returned as it is unless `again`. One run at a time may write a run folder.
     """
     started = time.perf_counter()
-    bench = Bench(job, tokenizer)
+    bench = open_bench(job, tokenizer)
     folder = out / f"{slug(bench.tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}"
     path = folder / "record.json"
     with locked(folder):

@@ -50,11 +50,15 @@ def _parsed(content: bytes) -> Samples:
     table = parquet.read_table(pa.BufferReader(content))
     arrays = {name: table[name].combine_chunks() for name in table.column_names}
     labels = arrays.pop("group")
-    columns = {name: np.asarray(values).astype(np.int64) for name, values in arrays.items()}
+    columns = {name: _widest(np.asarray(values)) for name, values in arrays.items()}
     index = columns.pop("index")
     block = int((table.schema.metadata or {}).get(b"block", b"1"))
     evidence = Evidence(np.asarray(labels.indices).astype(np.int64), index, columns, block=block)
     return Samples(evidence, [str(label) for label in labels.dictionary.to_pylist()])
+
+
+def _widest(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
 
 
 def aligned(a: Samples, b: Samples) -> tuple[Samples, Samples]:

@@ -63,6 +63,15 @@ class Statistic:
     tallies: dict[str, Tally] = field(default_factory=dict)
     examples: list[Example] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)
+    sums: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, other: Statistic) -> None:
+        """Take up what another statistic found in the same batch."""
+        self.columns |= other.columns
+        self.tallies |= other.tallies
+        self.examples += other.examples
+        self.failures |= other.failures
+        self.sums |= other.sums
 
 
 StatisticFunction = Callable[[EncodedText], Statistic]
@@ -297,9 +306,5 @@ def measure(encoded: EncodedText, functions: dict[str, Any]) -> Statistic:
     """All statistics of a batch together."""
     whole = Statistic({"samples": np.ones(len(encoded.batch), dtype=np.int64)})
     for function in functions.values():
-        part = function(encoded)
-        whole.columns |= part.columns
-        whole.tallies |= part.tallies
-        whole.examples += part.examples
-        whole.failures |= part.failures
+        whole.add(function(encoded))
     return whole

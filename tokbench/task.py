@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     unit: what one sample is: a `line` of the dataset, each `word` of it encoded by itself,
         or all lines `joined` by single spaces and encoded once.
     main: the score to rank by.
+    view: images only: 0 for each at its own size, S for TokBench's protocol at S × S.
     shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
         that one process and a cluster cut the data alike.
     """
@@ -41,6 +43,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     split: str | None = None
     description: str = ""
     unit: Literal["line", "word", "joined"] = "line"
+    view: Annotated[int, msgspec.Meta(ge=0)] = 0
     shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     shard_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 << 20
     seed: int = 0
@@ -57,14 +60,34 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     @cached_property
     def statistics(self) -> dict[str, Any]:
         """The statistics that the metrics need, by name."""
-        names = dict.fromkeys(name for metric in self.made for name in metric.statistics)
-        return {name: STATISTICS.get(name) for name in names}
+        return self.statistics_of(self.made)
+
+    def statistics_of(self, metrics: Sequence[Metric]) -> dict[str, Any]:
+        """The statistics that some of the metrics need. A name may bring options, which its
+        function gets by keyword: `ssim?window=uniform-7`."""
+        names = dict.fromkeys(name for metric in metrics for name in metric.statistics)
+        return {name: _statistic(name) for name in names}
+
+    @property
+    def cut(self) -> str:
+        """What one sample is: the unit of text, the view of an image."""
+        if self.modality == "text":
+            return self.unit
+        return f"fit-{self.view}" if self.view else "whole"
 
     def fingerprint(self) -> str:
         """Hash of everything in the task that a score depends on."""
         parts = [metric.signature() for metric in self.made]
         cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
+        cut += f" view={self.view}" if self.view else ""
         return sha256("task", self.name, cut, *parts)
+
+
+def _statistic(name: str) -> Any:
+    bare, _, query = name.partition("?")
+    function = STATISTICS.get(bare)
+    options = dict(pair.split("=", 1) for pair in query.split("&") if pair)
+    return partial(function, **options) if options else function
 
 
 def load_task(name: str) -> Task:

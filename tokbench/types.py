@@ -69,7 +69,7 @@ class Codes:
     levels: ids, one `Ragged` of integers for each codebook level (text has one).
     latents: for continuous tokenizers, one float array for each sample.
     side_bits: bits a sample's decoder needs beside ids and latents (scales, sizes), or None.
-    extra: further arrays the decoder needs, by name.
+    extra: further arrays the decoder needs, by name; row by row they belong to the samples.
     spans: text only, and never seen by a decoder: [start, stop) of every token in its
         sample's UTF-8 bytes, int32 of shape (tokens, 2); None when a byte table tells.
     """
@@ -84,6 +84,18 @@ class Codes:
     def ids(self) -> Ragged:
         """The first (for text the only) level."""
         return self.levels[0]
+
+    @classmethod
+    def joined(cls, several: Sequence[Codes]) -> Codes:
+        """The codes of several batches as one; `extra` arrays are put end to end."""
+        first = several[0]
+        sides = [codes.side_bits for codes in several if codes.side_bits is not None]
+        return cls(
+            tuple(Ragged.joined([c.levels[n] for c in several]) for n in range(len(first.levels))),
+            tuple(latent for codes in several for latent in codes.latents),
+            np.concatenate(sides) if sides else None,
+            {name: np.concatenate([c.extra[name] for c in several]) for name in first.extra},
+        )
 
     def to_bytes(self) -> bytes:
         """Serialised as npz, without `spans`: what a decoder in another process may see."""
@@ -116,6 +128,24 @@ class Codes:
         return cls(tuple(levels), tuple(latents), side_bits, extra)
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image or clip, as it was read.
+
+    data: uint8 (height, width, 3) sRGB for an image; float32 (channels, frames) in [-1, 1]
+        for a clip; None when it could not be read, and `error` says why.
+    name: the sample's name within its group (a relative path without suffix).
+    rate: samples per second of a clip.
+    notes: what the dataset says of it (words with boxes, keypoints, transcript, speaker, …).
+    """
+
+    name: str
+    data: np.ndarray | None
+    rate: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
 class TokenizerSpec(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -126,6 +156,11 @@ class TokenizerSpec(
     emittable: how many of them ordinary input can produce (no special, control or unused ids).
     rate: tokens (frames, patches) for each second or pixel, where that is fixed.
     special_tokens: how special tokens are handled, in words.
+    value_range: of the floats an image tokenizer takes and gives; None: 8-bit integers.
+    size_multiple: height and width must be multiples of it; the harness pads and crops.
+    size: height and width of every image it takes, where they are fixed.
+    sample_rate, channels: of the clips an audio tokenizer takes.
+    parameters: trained weights, counted one by one.
     """
 
     modality: Modality
@@ -138,6 +173,10 @@ class TokenizerSpec(
     deterministic: bool = True
     value_range: tuple[float, float] | None = None
     size_multiple: int | None = None
+    size: tuple[int, int] | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    parameters: int | None = None
     special_tokens: str = ""
     licence: str = ""
     source: str = ""

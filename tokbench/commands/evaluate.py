@@ -21,7 +21,7 @@ from tokbench.task import Task, load_suites, load_task, with_reference
 from tokbench.text.languages import is_code
 from tokbench.types import Score
 
-DEFAULT_SUITE = {"text": "text"}
+DEFAULT_SUITE = {"text": "text", "image": "image-mini"}
 
 
 def evaluate(options: argparse.Namespace, given: list[str]) -> int:
@@ -67,6 +67,8 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
                 "(see: tokbench list suites)"
             )
         names = suites[options.suite]
+    elif options.data and modality != "text":
+        names = [modality]
     elif options.data:
         parallel = open_dataset(options.data, options.split).parallel
         names = ["text-parallel" if parallel else "text"]
@@ -74,7 +76,7 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
         names = load_suites()[DEFAULT_SUITE[modality]]
     tasks = [load_task(name) for name in names]
     reference = options.reference
-    if reference is None and options.data:
+    if reference is None and options.data and modality == "text":
         # A set without English is held against its own first language.
         groups = open_dataset(options.data, options.split).groups
         reference = None if "eng_Latn" in groups or not groups else groups[0]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tokbench.errors import UserError, near
 from tokbench.measured import Better, Measured
 from tokbench.registry import METRICS
-from tokbench.types import Score
+from tokbench.types import Score, Tokenizer
 
 
 class Metric:
@@ -22,20 +22,29 @@ class Metric:
     statistics: names in the statistics registry (or `my.pkg:function`).
     aggregation: how samples become one number ("ratio of sums", "mean of samples", …).
     reference: paper and convention.
+    needs: what a tokenizer must offer: "reconstruction" (it decodes), "ids", "latents",
+        "codebook" (explicit code vectors), "neighbors" (near codes); see `lacks`.
+    paired: can replicates be drawn from the per-sample evidence alone, for `tokbench compare`?
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    statistics: ClassVar[tuple[str, ...]]
+    statistics: tuple[str, ...]
     unit: ClassVar[str]
     better: ClassVar[Better]
     aggregation: ClassVar[str]
     reference: ClassVar[str]
     tags: ClassVar[dict[str, str]] = {}
+    needs: ClassVar[tuple[str, ...]] = ()
+    paired: ClassVar[bool] = True
 
     def result(self, measured: Measured) -> Iterator[Score]:
         """Scores named `name` or `name/facet`."""
         raise AttributeError(f"{type(self).__name__} has no result()")
+
+    def lacks(self, tokenizer: Tokenizer) -> str:
+        """Why this tokenizer cannot be measured so, or an empty string."""
+        return next((why for need in self.needs if (why := lacking(need, tokenizer))), "")
 
     def options(self) -> dict[str, Any]:
         """The options in force, defaults included."""
@@ -46,6 +55,29 @@ class Metric:
         parts = [f"{key}:{value}" for key, value in self.options().items()]
         parts += [f"{key}:{value}" for key, value in self.tags.items()]
         return "|".join([self.name, *parts, f"v{self.version}"])
+
+
+_OFFERS = {
+    "reconstruction": "the tokenizer does not decode",
+    "ids": "the tokenizer has no discrete codes",
+    "latents": "the tokenizer has no continuous latents",
+    "codebook": "the tokenizer has no explicit codebook",
+    "neighbors": "the tokenizer does not say which codes are near each other",
+}
+
+
+def lacking(need: str, tokenizer: Tokenizer) -> str:
+    """Why the tokenizer does not offer `need`, or an empty string. It is read off its spec's
+    kind and vocabulary, and off its attributes `decodes`, `codebook` and `neighbors`."""
+    kind, stored = tokenizer.spec.kind, hasattr(tokenizer, "reconstructions")
+    offered = {
+        "reconstruction": getattr(tokenizer, "decodes", True),
+        "ids": kind != "continuous" and not stored,
+        "latents": kind != "discrete" and not stored,
+        "codebook": hasattr(tokenizer, "codebook"),
+        "neighbors": hasattr(tokenizer, "neighbors") or hasattr(tokenizer, "codebook"),
+    }[need]
+    return "" if offered else _OFFERS[need]
 
 
 def parameters(kind: type) -> dict[str, Any]:

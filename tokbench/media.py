@@ -1,0 +1,76 @@
+"""Images and clips through a tokenizer and back: batches, and what statistics see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tokbench.types import Codes, Sample, Tokenizer
+
+
+@dataclass
+class MediaBatch:
+    """Samples with their group and index within it."""
+
+    samples: list[Sample]
+    group: np.ndarray
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def select(self, rows: Sequence[int]) -> MediaBatch:
+        """The batch of the given rows."""
+        at = np.asarray(rows, dtype=np.int64)
+        return MediaBatch([self.samples[row] for row in rows], self.group[at], self.index[at])
+
+
+@dataclass
+class EncodedMedia:
+    """A batch with its codes and reconstructions: what a statistic works on.
+
+    outputs: one array for each sample, of the form of its `data`.
+    """
+
+    tokenizer: Tokenizer
+    batch: MediaBatch
+    codes: Codes
+    outputs: list[np.ndarray]
+    groups: list[str]
+    shared: dict[str, Any] = field(default_factory=dict)
+    """Intermediate results that several statistics need, by name."""
+
+    @property
+    def inputs(self) -> list[np.ndarray]:
+        """The originals."""
+        return [sample.data for sample in self.batch.samples if sample.data is not None]
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """`make()`, made once for this batch."""
+        if name not in self.shared:
+            self.shared[name] = make()
+        return self.shared[name]
+
+
+def exact(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Floats rounded to multiples of 2⁻²⁴ (6e-8), whose sums are exact in float64 up to 2²⁹: in
+    any order and any grouping the same bits, as counts are."""
+    return np.round(np.asarray(values, dtype=np.float64) * 2.0**24) / 2.0**24
+
+
+def together(parts: list[EncodedMedia]) -> EncodedMedia | None:
+    """Several encoded batches as one."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    first = parts[0]
+    batch = MediaBatch(
+        [sample for part in parts for sample in part.batch.samples],
+        np.concatenate([part.batch.group for part in parts]),
+        np.concatenate([part.batch.index for part in parts]),
+    )
+    outputs = [output for part in parts for output in part.outputs]
+    codes = Codes.joined([part.codes for part in parts])
+    return EncodedMedia(first.tokenizer, batch, codes, outputs, first.groups)

@@ -1,0 +1,169 @@
+"""Benches for images and clips: read, encode, decode, restore, measure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tokbench.bench import Bench, Clock, of_the_tokenizer
+from tokbench.errors import one_line
+from tokbench.evidence import Evidence, Failure
+from tokbench.media import EncodedMedia, MediaBatch, together
+from tokbench.parts import Slice
+from tokbench.plan import Shard
+from tokbench.statistics import Statistic
+from tokbench.types import Codes, Sample, Score
+
+
+class MediaBench(Bench):
+    """A job on images or clips made ready. Subclasses say how a sample is fitted and restored.
+
+    speed_unit: in which `amount` is given, for each second.
+    """
+
+    speed_unit = ""
+
+    def fitted(self, sample: Sample) -> Any:
+        """The sample as the tokenizer takes it, with what `restored` needs."""
+        raise AttributeError(f"{type(self).__name__} has no fitted()")
+
+    def seen(self, fitted: Any) -> np.ndarray:
+        """The array that the tokenizer gets."""
+        raise AttributeError(f"{type(self).__name__} has no seen()")
+
+    def restored(self, output: np.ndarray, fitted: Any) -> np.ndarray:
+        """The reconstruction in the form of the sample; `ValueError` for what is none."""
+        raise AttributeError(f"{type(self).__name__} has no restored()")
+
+    def amount(self, sample: Sample) -> float:
+        """How much of it there is, in the unit of the speed scores."""
+        raise AttributeError(f"{type(self).__name__} has no amount()")
+
+    def evidence(self, shard: Shard) -> Evidence:
+        """What one shard gives: each slice is read, encoded, decoded and measured in turn, so
+        that no more than a slice is held."""
+        clock = Clock()
+        failures: dict[str, Failure] = {}
+        found = [self._evidence(piece, clock, failures) for piece in shard]
+        whole = Evidence.joined(each for each in found if each is not None)
+        whole.failures |= failures
+        whole.seconds = clock.seconds
+        return whole
+
+    def _evidence(
+        self, piece: Slice, clock: Clock, failures: dict[str, Failure]
+    ) -> Evidence | None:
+        with clock("read"):
+            batch: MediaBatch = self.source.read_media(piece)
+            good = [row for row, sample in enumerate(batch.samples) if sample.data is not None]
+            for row in sorted(set(range(len(batch))) - set(good)):
+                self._failed(failures, f"read: {batch.samples[row].error}", batch, row)
+            batch = batch.select(good)
+        encoded = self.encoded(batch, clock, failures)
+        if encoded is None:
+            return None
+        with clock("measure"):
+            whole = Statistic({"samples": np.ones(len(encoded.batch), dtype=np.int64)})
+            for function in self.statistics.values():
+                whole.add(function(encoded))
+        return Evidence(
+            encoded.batch.group,
+            encoded.batch.index,
+            whole.columns,
+            whole.tallies,
+            failures=whole.failures,
+            examples=whole.examples,
+            sums=whole.sums,
+        )
+
+    def encoded(
+        self, batch: MediaBatch, clock: Clock, failures: dict[str, Failure]
+    ) -> EncodedMedia | None:
+        """The batch through the tokenizer and back. What fails together is tried in halves, so
+        that a lack of memory means smaller batches, and one bad sample fails alone."""
+        if not len(batch):
+            return None
+        try:
+            return self._through(batch, clock)
+        except BaseException as error:
+            if not (isinstance(error, MemoryError) or of_the_tokenizer(error)):
+                raise
+            if len(batch) == 1:
+                self._failed(failures, f"{type(error).__name__}: {one_line(error)}", batch, 0)
+                return None
+        middle = len(batch) // 2
+        halves = [batch.select(range(middle)), batch.select(range(middle, len(batch)))]
+        parts = [e for half in halves if (e := self.encoded(half, clock, failures)) is not None]
+        return together(parts)
+
+    def _through(self, batch: MediaBatch, clock: Clock) -> EncodedMedia:
+        fitted = [self.fitted(sample) for sample in batch.samples]
+        stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
+        if stored is not None:
+            codes, outputs = Codes(), stored(batch.samples)
+        else:
+            seen: Any = [self.seen(each) for each in fitted]
+            with clock("encode"):
+                codes = self.tokenizer.encode(seen)
+            # A decoder may use what can be written down and nothing else.
+            codes = Codes.from_bytes(codes.to_bytes())
+            outputs = self._decoded(codes, fitted, clock)
+        clock.add("amount", float(sum(map(self.amount, batch.samples))))
+        return EncodedMedia(self.tokenizer, batch, codes, outputs, self.dataset.groups)
+
+    def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
+        if not getattr(self.tokenizer, "decodes", True):  # it only encodes
+            return []
+        with clock("decode"):
+            decoded: Any = self.tokenizer.decode(codes)
+        if len(decoded) != len(fitted):
+            raise ValueError(f"decode returned {len(decoded)} samples for {len(fitted)}")
+        return [self.restored(a, b) for a, b in zip(decoded, fitted, strict=True)]
+
+    def _failed(
+        self, failures: dict[str, Failure], cause: str, batch: MediaBatch, row: int
+    ) -> None:
+        failure = failures.setdefault(cause[:200], Failure())
+        failure.count += 1
+        failure.example = failure.example or batch.samples[row].name
+
+    def performance(self, evidence: Evidence) -> list[Score]:
+        """Speed of encoding and decoding on this machine, seconds to load, peak memory."""
+        from tokbench.results import cost, speed
+
+        seconds = evidence.seconds
+        amount = seconds.get("amount", 0.0)
+        rows = [
+            speed(f"{activity}-speed", amount, seconds.get(activity, 0.0), self.speed_unit)
+            for activity in ("encode", "decode")
+        ]
+        return [*rows, *cost(self.tokenizer)]
+
+
+class ImageBench(MediaBench):
+    """A job on images."""
+
+    speed_unit = "Mpixel/s"
+
+    def fitted(self, sample: Sample) -> Any:
+        from tokbench.image.fitting import fit
+
+        assert sample.data is not None
+        return fit(sample.data, self.tokenizer.spec, self.job.task.view)
+
+    def seen(self, fitted: Any) -> np.ndarray:
+        return fitted.pixels
+
+    def restored(self, output: np.ndarray, fitted: Any) -> np.ndarray:
+        from tokbench.image.fitting import restored
+
+        return restored(output, fitted, self.tokenizer.spec)
+
+    def amount(self, sample: Sample) -> float:
+        assert sample.data is not None
+        return sample.data.shape[0] * sample.data.shape[1] / 1e6
+
+
+BENCHES: dict[str, type[MediaBench]] = {"image": ImageBench}
+"""The bench of each modality but text."""

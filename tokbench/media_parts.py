@@ -1,0 +1,130 @@
+"""Parts that hold images or clips: files, streams of archives, generated sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tokbench.files import sha256, sha256_file
+from tokbench.parts import Part, Slice
+from tokbench.types import Sample
+
+
+class MediaPart(Part):
+    """The images or clips of one group."""
+
+    def __init__(self, group: str, modality: str):
+        super().__init__(group)
+        self.modality = modality
+
+    def read_samples(self, piece: Slice) -> tuple[list[Sample], np.ndarray]:
+        """The samples of a slice and their index within the group."""
+        raise AttributeError(f"{type(self).__name__} has no read_samples()")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sample that can be read by itself.
+
+    load: the sample. weight: bytes it takes when decoded. digest: of its content and notes.
+    """
+
+    load: Callable[[], Sample]
+    weight: Callable[[], int]
+    digest: Callable[[], str]
+
+
+class ItemsPart(MediaPart):
+    """Samples that can each be read by number: files, or what a seed makes."""
+
+    def __init__(self, group: str, modality: str, items: Sequence[Item]):
+        super().__init__(group, modality)
+        self.items = items
+
+    def fingerprint(self) -> str:
+        return sha256(*(item.digest() for item in self.items))
+
+    def size(self) -> int:
+        return sum(item.weight() for item in self.items)
+
+    def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
+        first = count = size = 0
+        for item in self.items if limit is None else self.items[:limit]:
+            weight = item.weight()
+            if count and (count >= most or size + weight > most_bytes):
+                yield Slice(number, first, count, size)
+                first, count, size = first + count, 0, 0
+            count, size = count + 1, size + weight
+        if count:
+            yield Slice(number, first, count, size)
+
+    def read_samples(self, piece: Slice) -> tuple[list[Sample], np.ndarray]:
+        numbers = range(piece.first, piece.first + piece.count)
+        return [self.items[number].load() for number in numbers], np.array(numbers, np.int64)
+
+
+class SampleStream(MediaPart):
+    """Samples that come out of archives one after the other (tar, parquet)."""
+
+    def __init__(
+        self,
+        group: str,
+        modality: str,
+        paths: Sequence[Path],
+        iterate: Callable[[Path], Iterator[Sample]],
+    ):
+        super().__init__(group, modality)
+        self.paths, self._iterate = list(paths), iterate
+        self._place: tuple[int, Iterator[Sample]] | None = None
+
+    def fingerprint(self) -> str:
+        return sha256(*(sha256_file(path) for path in self.paths))
+
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in self.paths)
+
+    def _samples(self) -> Iterator[Sample]:
+        return (sample for path in self.paths for sample in self._iterate(path))
+
+    def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
+        first = count = size = 0
+        for place, sample in enumerate(self._samples()):
+            if limit is not None and place >= limit:
+                break
+            weight = 0 if sample.data is None else sample.data.nbytes
+            if count and (count >= most or size + weight > most_bytes):
+                yield Slice(number, first, count, size)
+                first, count, size = place, 0, 0
+            count, size = count + 1, size + weight
+        if count:
+            yield Slice(number, first, count, size)
+
+    def read_samples(self, piece: Slice) -> tuple[list[Sample], np.ndarray]:
+        place, samples = self._place or (0, self._samples())
+        if place > piece.first:  # an earlier slice: begin again
+            place, samples = 0, self._samples()
+        while place < piece.first:
+            next(samples)
+            place += 1
+        found = [sample for _, sample in zip(range(piece.count), samples, strict=False)]
+        self._place = (piece.first + len(found), samples)
+        return found, np.arange(piece.first, piece.first + len(found))
+
+
+@dataclass(frozen=True, slots=True)
+class FileItem:
+    """A file of a folder with what is said of it."""
+
+    name: str
+    path: Path
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Of its name, bytes and notes."""
+        notes = msgspec.json.encode(self.notes, order="sorted")
+        return sha256(self.name, sha256_file(self.path), notes)

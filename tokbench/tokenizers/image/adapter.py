@@ -1,0 +1,58 @@
+"""What image adapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from tokbench.files import sha256
+from tokbench.types import Codes, TokenizerSpec
+
+
+class ImageTokenizer:
+    """What an image adapter provides; subclasses set the attributes and encode/decode.
+
+    The harness hands over pictures as arrays (height, width, 3): uint8 where the spec has no
+    `value_range`, else float32 within it; of the spec's `size` or a multiple of `size_multiple`.
+    It wants arrays of the same shapes back, and crops, clamps and rounds them itself.
+
+    decodes: False for a tokenizer that only encodes.
+
+    May also have: `codebook(level)`, the code vectors (K, d) of a level; `neighbors(codes, k)`,
+    for every id its k nearest others; `bits(codes)`, the bits actually emitted for each sample;
+    `reconstructions(samples)` instead of encode and decode, where only results are at hand.
+    """
+
+    name: str
+    spec: TokenizerSpec
+    decodes: bool = True
+    load_seconds: float = 0.0
+
+    def identity(self) -> tuple[bytes | str, ...]:
+        """Everything the codes depend on, as bytes and strings."""
+        raise AttributeError(f"{type(self).__name__} does not say its identity()")
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return sha256(*self.identity())
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def encode(self, batch: Sequence[np.ndarray]) -> Codes:
+        """Codes of each picture."""
+        raise AttributeError(f"{type(self).__name__} does not encode")
+
+    def decode(self, codes: Codes) -> list[np.ndarray]:
+        """The pictures, from the codes and nothing else."""
+        raise AttributeError(f"{type(self).__name__} does not decode")
+
+
+def sizes(batch: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Height and width of each picture, as `Codes.extra` that a decoder may use.
+
+    A picture's size is taken as known to both ends, as in every published bits per pixel.
+    """
+    return {"size": np.array([picture.shape[:2] for picture in batch], np.int64).reshape(-1, 2)}
