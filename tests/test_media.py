@@ -102,7 +102,7 @@ def test_annotations_reach_the_samples(folder):
     assert [s.name for s in samples] == ["0", "1", "2", "3", "deep/4"]
     assert samples[4].notes == {"words": said["words"]} and not samples[0].notes
     (folder / "annotations.jsonl").write_text(json.dumps(said | {"name": "deep/5"}) + "\n")
-    refused(called("eval", "identity", "--data", folder), "no picture 'deep/5'", "did you mean")
+    refused(called("eval", "identity", "--data", folder), "no file 'deep/5'", "did you mean")
 
 
 @pytest.mark.parametrize(

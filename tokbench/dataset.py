@@ -226,13 +226,15 @@ def _from_path(path: Path) -> Dataset:
 
 
 def _media_of(path: Path) -> str:
-    """The reader of a folder (or file) of images, by the first suffix that tells; else empty."""
-    from tokbench.image.pictures import SUFFIXES
+    """The reader of images or clips, by the first suffix that tells; else empty."""
+    from tokbench.audio import clips
+    from tokbench.image import pictures
 
     files = [path] if path.is_file() else path.rglob("*")
     for file in files:
-        if file.suffix.lower() in SUFFIXES:
-            return "images"
+        for reader, known in (("images", pictures.SUFFIXES), ("clips", clips.SUFFIXES)):
+            if file.suffix.lower() in known:
+                return reader
         if file.is_file() and file.name[0] != "." and file.suffix != ".jsonl":
             return ""
     return ""

@@ -32,6 +32,9 @@ class MediaBench(Bench):
         """The array that the tokenizer gets."""
         raise AttributeError(f"{type(self).__name__} has no seen()")
 
+    def prepare(self, fitted: list[Any]) -> None:
+        """Tell the tokenizer what the arrays of the next batch do not say."""
+
     def restored(self, output: np.ndarray, fitted: Any) -> np.ndarray:
         """The reconstruction in the form of the sample; `ValueError` for what is none."""
         raise AttributeError(f"{type(self).__name__} has no restored()")
@@ -104,6 +107,7 @@ class MediaBench(Bench):
             codes, outputs = Codes(), stored(batch.samples)
         else:
             seen: Any = [self.seen(each) for each in fitted]
+            self.prepare(fitted)
             with clock("encode"):
                 codes = self.tokenizer.encode(seen)
             # A decoder may use what can be written down and nothing else.
@@ -165,5 +169,33 @@ class ImageBench(MediaBench):
         return sample.data.shape[0] * sample.data.shape[1] / 1e6
 
 
-BENCHES: dict[str, type[MediaBench]] = {"image": ImageBench}
+class AudioBench(MediaBench):
+    """A job on clips. Speed is seconds of sound for each second of work."""
+
+    speed_unit = "× real time"
+
+    def fitted(self, sample: Sample) -> Any:
+        from tokbench.audio.clips import fit
+
+        return fit(sample, self.tokenizer.spec)
+
+    def seen(self, fitted: Any) -> np.ndarray:
+        return fitted.data
+
+    def prepare(self, fitted: list[Any]) -> None:
+        tokenizer: Any = self.tokenizer
+        tokenizer.rates = [each.rate for each in fitted]
+
+    def restored(self, output: np.ndarray, fitted: Any) -> np.ndarray:
+        from tokbench.audio.clips import restored
+
+        tokenizer: Any = self.tokenizer
+        return restored(output, fitted, tokenizer.output_rate)
+
+    def amount(self, sample: Sample) -> float:
+        assert sample.data is not None
+        return sample.data.shape[1] / sample.rate
+
+
+BENCHES: dict[str, type[MediaBench]] = {"image": ImageBench, "audio": AudioBench}
 """The bench of each modality but text."""

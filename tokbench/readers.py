@@ -18,7 +18,7 @@ Found = list[tuple[str, Path]]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
-    "binary": ("most",), "images": (), "hub": (), "generated": (),
+    "binary": ("most",), "images": (), "clips": (), "hub": (), "generated": (),
 }  # fmt: skip
 """What each reader takes from a manifest's `fields`."""
 

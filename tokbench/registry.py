@@ -107,6 +107,10 @@ def _image(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.tokenizers.image.{module}:{attribute}", "image", summary)
 
 
+def _audio(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.tokenizers.audio.{module}:{attribute}", "audio", summary)
+
+
 TOKENIZERS = Registry(
     "tokenizer",
     {
@@ -126,6 +130,8 @@ TOKENIZERS = Registry(
         "webp": _image("codecs", "webp", "lossy WebP at a quality, webp:75"),
         "avif": _image("codecs", "avif", "AVIF at a quality, avif:60"),
         "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
+        "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
+        "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },
 )
@@ -141,6 +147,7 @@ READERS = Registry(
         "binary": Entry("tokbench.readers:binary", "text", "files as bytes, in pieces"),
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
         "images": Entry("tokbench.image.readers:images", "image", "folders of pictures"),
+        "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
         "generated": Entry("tokbench.generated:read", "text", "made on this machine"),
     },
 )
@@ -206,6 +213,9 @@ METRICS = Registry(
         "ssim": _pictures("pixels", "SSIM", "structural similarity"),
         "bits-per-pixel": Entry(
             "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
+        ),
+        "bits-per-second": Entry(
+            "tokbench.metrics.codes:BitsPerSecond", "audio", "bits emitted for each second"
         ),
         "digit-scheme": _metric("numbers", "DigitScheme", "how runs of digits are cut"),
         "digit-consistency": _metric(

@@ -49,6 +49,15 @@ class Options:
             raise UserError(f"{self.name}: {key}={value}: give a whole number from {low} to {high}")
         return number
 
+    def whole(self, reference: str, low: int, high: int) -> int:
+        """The whole number that a spec such as `jpeg:75` gives after its colon."""
+        if not reference.isdecimal() or not low <= int(reference) <= high:
+            family = self.name.partition(":")[0]
+            raise UserError(
+                f"{self.name}: write {family}:N with a whole number from {low} to {high}"
+            )
+        return int(reference)
+
     def known_from(self, kind: type) -> None:
         """Know the parameters of a class as options."""
         parameters = inspect.signature(kind).parameters.values()

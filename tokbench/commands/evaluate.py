@@ -21,7 +21,7 @@ from tokbench.task import Task, load_suites, load_task, with_reference
 from tokbench.text.languages import is_code
 from tokbench.types import Score
 
-DEFAULT_SUITE = {"text": "text", "image": "image-mini"}
+DEFAULT_SUITE = {"text": "text", "image": "image-mini", "audio": "audio-mini"}
 
 
 def evaluate(options: argparse.Namespace, given: list[str]) -> int:

@@ -23,8 +23,8 @@ def extent(encoded: EncodedMedia) -> Statistic:
 
 
 def code_size(encoded: EncodedMedia) -> Statistic:
-    """`tokens` over all levels and their `nominal-bits` (log2 of each level's size), `packed-bits`
-    (whole bits for each token), `side-bits`."""
+    """`tokens` over all levels and their bits with the side information: `nominal-bits` (log2 of
+    each level's size) and `packed-bits` (whole bits for each token)."""
     codes, sizes = encoded.codes, encoded.tokenizer.spec.vocabulary
     tokens = np.zeros(len(encoded.batch), np.int64)
     nominal, packed = np.zeros(len(tokens)), np.zeros(len(tokens), np.int64)
@@ -32,11 +32,11 @@ def code_size(encoded: EncodedMedia) -> Statistic:
         tokens += level.lengths
         nominal += level.lengths * np.log2(size)
         packed += level.lengths * max(1, int(np.ceil(np.log2(size))))
-    side = np.zeros(len(tokens)) if codes.side_bits is None else codes.side_bits
+    if codes.side_bits is not None:
+        nominal, packed = nominal + codes.side_bits, packed + codes.side_bits
     return Statistic(
-        {"tokens": tokens, "nominal-bits": exact(nominal), "packed-bits": packed,
-         "side-bits": exact(side)}
-    )  # fmt: skip
+        {"tokens": tokens, "nominal-bits": exact(nominal), "packed-bits": exact(packed)}
+    )
 
 
 class BitsPerPixel(Metric):
@@ -51,13 +51,25 @@ class BitsPerPixel(Metric):
     reference = "One-D-Piece's rate rule, bytes = n log2(K) / 8 (2501.10064)"
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        for name, column in (("", "nominal-bits"), ("/packed", "packed-bits")):
-            yield from _pooled(measured, f"{self.name}{name}", column, self.unit)
-        yield from _pooled(measured, f"{self.name}/tokens", "tokens", "tokens/pixel")
+        yield from _rates(self.name, measured, "pixels", "pixel")
 
 
-def _pooled(measured: Measured, name: str, column: str, unit: str) -> Iterator[Score]:
-    for score in measured.ratio(name, column, "pixels", unit, "lower"):
-        yield score
-        if "/" in name:
-            return
+class BitsPerSecond(Metric):
+    """Bits emitted for each second of the original: every token costs log2 of its level's size,
+    and what a decoder needs besides (scales, text, prompts) is added. As facets: `packed`, with
+    whole bits for each token; `tokens`, tokens of all levels for each second."""
+
+    name = "bits-per-second"
+    statistics = ("extent", "code-size")
+    needs = ("ids",)
+    unit, better, aggregation = "bit/s", "lower", "ratio of sums"
+    reference = "nominal rate, sum over levels of frame rate times log2 K, from the tokens produced"
+
+    def result(self, measured: Measured) -> Iterator[Score]:
+        yield from _rates(self.name, measured, "seconds", "s")
+
+
+def _rates(name: str, measured: Measured, extent: str, per: str) -> Iterator[Score]:
+    yield from measured.ratio(name, "nominal-bits", extent, f"bit/{per}", "lower")
+    yield next(measured.ratio(f"{name}/packed", "packed-bits", extent, f"bit/{per}", "lower"))
+    yield next(measured.ratio(f"{name}/tokens", "tokens", extent, f"tokens/{per}", "lower"))

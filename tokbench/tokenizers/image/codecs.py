@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -118,7 +117,7 @@ def _loader(kind: str) -> Callable[[str, Options], Codec]:
 
         if kind != "JPEG" and not features.check(_LIBRARIES[kind]):
             raise UserError(f"{options.name}: this Pillow was built without {kind}")
-        return Codec(kind, whole(reference, options.name, 1, 100), options.name)
+        return Codec(kind, options.whole(reference, 1, 100), options.name)
 
     return load
 
@@ -129,12 +128,4 @@ jpeg, webp, avif = _loader("JPEG"), _loader("WEBP"), _loader("AVIF")
 def resize(reference: str, options: Options) -> Resize:
     """`resize:256`: down to 256 × 256 and back."""
     pillow_needed()
-    return Resize(whole(reference, options.name, 1, 65536))
-
-
-def whole(reference: str, name: str, low: int, high: int) -> Any:
-    """The number in a spec such as `jpeg:75`."""
-    if not reference.isdigit() or not low <= int(reference) <= high:
-        family = name.partition(":")[0]
-        raise UserError(f"{name}: write {family}:N with a whole number from {low} to {high}")
-    return int(reference)
+    return Resize(options.whole(reference, 1, 65536))

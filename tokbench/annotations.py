@@ -1,0 +1,60 @@
+"""`annotations.jsonl`: what a folder says of its images or clips, one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tokbench.errors import UserError, near, one_line
+from tokbench.media_parts import FileItem
+
+NAME = "annotations.jsonl"
+
+
+def annotated(root: Path, suffixes: Sequence[str], what: str) -> list[FileItem]:
+    """The files of a folder (subfolders included, in the order of their paths) that have one of
+    the suffixes, each with its line of `annotations.jsonl`.
+
+    A line names its file by the path within the folder, with or without suffix. Refuses a
+    folder without such files, a line that is no object with a `name`, and a name without file.
+    """
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    files = [path for path in files if path.suffix.lower() in suffixes and path.name[0] != "."]
+    if not files:
+        raise UserError(f"{root}: no {what} ({', '.join(suffixes)})")
+    base = root if root.is_dir() else root.parent
+    notes = _notes(base / NAME)
+    items, names = [], []
+    for path in files:
+        whole = path.relative_to(base).as_posix()
+        name = whole.removesuffix(path.suffix)
+        names += [whole, name]
+        items.append(FileItem(name, path, notes.get(whole) or notes.get(name) or {}))
+    for name in notes:
+        if name not in names and root.is_dir():
+            raise UserError(f"{base / NAME}: no file '{name}'{near(name, names)}")
+    return items
+
+
+def _notes(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        return {}
+    notes: dict[str, dict[str, Any]] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read: {one_line(error)}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            name = row.pop("name")
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise UserError(f"{path}: line {number}: not an object with a 'name'") from error
+        if name in notes:
+            raise UserError(f"{path}: line {number}: '{name}' comes twice")
+        notes[name] = row
+    return notes

@@ -1,0 +1,54 @@
+"""What audio adapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from tokbench.files import sha256
+from tokbench.types import Codes, TokenizerSpec
+
+
+class AudioTokenizer:
+    """What an audio adapter provides; subclasses set the attributes and encode/decode.
+
+    The harness hands over clips as float32 arrays (channels, frames) in [-1, 1], at the spec's
+    `sample_rate` and with its `channels`; where the spec leaves them open, as the clip has them,
+    and `rates` tells. It wants float arrays of the same number of channels back, at
+    `output_rate` where that is set; any length: what is too long or too short is measured.
+
+    decodes: False for a tokenizer that only encodes.
+
+    May also have: `codebook(level)`, the code vectors (K, d) of a level; `bits(codes)`, the bits
+    actually emitted for each sample; `reconstructions(samples)` instead of encode and decode,
+    where only results are at hand.
+    """
+
+    name: str
+    spec: TokenizerSpec
+    decodes: bool = True
+    output_rate: int | None = None
+    load_seconds: float = 0.0
+    rates: Sequence[int] = ()
+    """Sample rates of the clips of the batch at hand, set by the harness before `encode`."""
+
+    def identity(self) -> tuple[bytes | str, ...]:
+        """Everything the codes depend on, as bytes and strings."""
+        raise AttributeError(f"{type(self).__name__} does not say its identity()")
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return sha256(*self.identity())
+
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def encode(self, batch: Sequence[np.ndarray]) -> Codes:
+        """Codes of each clip."""
+        raise AttributeError(f"{type(self).__name__} does not encode")
+
+    def decode(self, codes: Codes) -> list[np.ndarray]:
+        """The clips, from the codes and nothing else."""
+        raise AttributeError(f"{type(self).__name__} does not decode")
