@@ -25,8 +25,9 @@ class MetricUse(msgspec.Struct, forbid_unknown_fields=True):
 class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     """A task as a TOML file describes it.
 
-    unit: what one sample is: a `line` of the dataset, each `word` of it encoded by itself,
-        or all lines `joined` by single spaces and encoded once.
+    unit: what one sample is: a `line` of the dataset, the line after a space (`spaced`: words
+        as they stand inside a sentence), each `word` of it encoded by itself, or all lines
+        `joined` by single spaces and encoded once.
     main: the score to rank by.
     shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
         that one process and a cluster cut the data alike.
@@ -40,7 +41,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     main: str
     split: str | None = None
     description: str = ""
-    unit: Literal["line", "word", "joined"] = "line"
+    unit: Literal["line", "spaced", "word", "joined"] = "line"
     shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     shard_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 << 20
     seed: int = 0
