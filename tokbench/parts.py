@@ -10,11 +10,25 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tokbench.errors import UserError, one_line
 from tokbench.files import sha256, sha256_file
+
+Notes = dict[str, str]
+"""What the data says of one sample beside its text: a gold segmentation, a transcript, …"""
+Noted = tuple[str, Notes]
+
+
+class Reading(NamedTuple):
+    """The samples of a slice. numbers: of each within its group; notes: of each, None where
+    the data has none."""
+
+    texts: list[str]
+    numbers: np.ndarray
+    notes: list[Notes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +45,16 @@ class Slice:
 
 
 class Part:
-    """The samples of one group. Subclasses give `fingerprint` and `samples`."""
+    """The samples of one group. Subclasses give `fingerprint` and `samples`; those whose
+    samples have notes are `noted` and give `rows`."""
+
+    noted = False
 
     modality = "text"
 
     def __init__(self, group: str):
         self.group = group
-        self._cursor: tuple[int, Iterator[str]] | None = None
+        self._cursor: tuple[int, Iterator[Any]] | None = None
 
     def fingerprint(self) -> str:
         """Hex digest of the content."""
@@ -50,6 +67,10 @@ class Part:
     def samples(self) -> Iterator[str]:
         """All samples in order; an empty one is skipped but numbered."""
         raise AttributeError(f"{type(self).__name__} has no samples()")
+
+    def rows(self) -> Iterator[Noted]:
+        """All samples in order with their notes."""
+        raise AttributeError(f"{type(self).__name__} has no rows()")
 
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
         """Slices of at most `most` samples and about `most_bytes` bytes."""
@@ -65,28 +86,39 @@ class Part:
         if count:
             yield Slice(number, first, count, size)
 
-    def read(self, piece: Slice) -> tuple[list[str], np.ndarray]:
-        """Texts of a slice and their index within the group; empty texts left out."""
-        place, samples = self._cursor or (0, self.samples())
+    def read(self, piece: Slice) -> Reading:
+        """Texts of a slice, their index within the group and their notes; empty texts left
+        out."""
+        begin = self.rows if self.noted else self.samples
+        place, samples = self._cursor or (0, begin())
         if place > piece.first:  # an earlier slice: begin again
-            place, samples = 0, self.samples()
+            place, samples = 0, begin()
         while place < piece.first:
             next(samples)
             place += 1
-        texts = [text for _, text in zip(range(piece.count), samples, strict=False)]
-        self._cursor = (piece.first + len(texts), samples)
-        return _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
+        taken = [sample for _, sample in zip(range(piece.count), samples, strict=False)]
+        self._cursor = (piece.first + len(taken), samples)
+        index = np.arange(piece.first, piece.first + len(taken))
+        if self.noted:
+            return _without_empty([text for text, _ in taken], index, [note for _, note in taken])
+        return _without_empty(taken, index)
 
     def whole(self) -> str:
         """All samples joined by single spaces, empty ones included."""
         return " ".join(self.samples())
 
 
-def _without_empty(texts: list[str], index: np.ndarray) -> tuple[list[str], np.ndarray]:
+def _without_empty(
+    texts: list[str], index: np.ndarray, notes: list[Notes] | None = None
+) -> Reading:
     if all(texts):
-        return texts, index
+        return Reading(texts, index, notes)
     kept = [number for number, text in enumerate(texts) if text]
-    return [texts[number] for number in kept], index[kept]
+    return Reading(
+        [texts[number] for number in kept],
+        index[kept],
+        None if notes is None else [notes[number] for number in kept],
+    )
 
 
 class LinesPart(Part):
@@ -126,7 +158,7 @@ class LinesPart(Part):
                     first, at = first + last - at, last
                 start += len(raw)
 
-    def read(self, piece: Slice) -> tuple[list[str], np.ndarray]:
+    def read(self, piece: Slice) -> Reading:
         with opened(self.path) as file:
             file.seek(piece.start)
             raw = file.read(piece.stop - piece.start)
@@ -185,7 +217,7 @@ class ListedPart(Part):
     def samples(self) -> Iterator[str]:
         return iter(self.texts)
 
-    def read(self, piece: Slice) -> tuple[list[str], np.ndarray]:
+    def read(self, piece: Slice) -> Reading:
         here = slice(piece.first, piece.first + piece.count)
         return _without_empty(self.texts[here], self.index[here])
 
@@ -193,7 +225,7 @@ class ListedPart(Part):
 class StreamPart(Part):
     """Samples that come out of files one after the other (JSON lines, parquet, pieces)."""
 
-    def __init__(self, group: str, paths: Sequence[Path], iterate: Callable[[Path], Iterator[str]]):
+    def __init__(self, group: str, paths: Sequence[Path], iterate: Callable[[Path], Iterator[Any]]):
         super().__init__(group)
         self.paths, self._iterate = list(paths), iterate
 
@@ -205,6 +237,19 @@ class StreamPart(Part):
 
     def samples(self) -> Iterator[str]:
         return (text for path in self.paths for text in self._iterate(path))
+
+
+class NotedPart(StreamPart):
+    """Samples with notes that come out of files one after the other (tables, treebanks);
+    `iterate` gives pairs of text and notes."""
+
+    noted = True
+
+    def rows(self) -> Iterator[Noted]:
+        return (row for path in self.paths for row in self._iterate(path))
+
+    def samples(self) -> Iterator[str]:
+        return (text for text, _ in self.rows())
 
 
 def opened(path: Path) -> io.BufferedReader:
@@ -220,6 +265,7 @@ class Chain(Part):
     def __init__(self, parts: Sequence[Part]):
         super().__init__(parts[0].group)
         self.parts = parts
+        self.noted = all(part.noted for part in parts)
 
     def fingerprint(self) -> str:
         return sha256(*(part.fingerprint() for part in self.parts))
@@ -229,6 +275,9 @@ class Chain(Part):
 
     def samples(self) -> Iterator[str]:
         return (text for part in self.parts for text in part.samples())
+
+    def rows(self) -> Iterator[Noted]:
+        return (row for part in self.parts for row in part.rows())
 
 
 class Joined(Part):

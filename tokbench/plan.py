@@ -67,14 +67,17 @@ class Source:
 
     def read(self, piece: Slice) -> TextBatch:
         """The samples of one slice."""
-        texts, index = self.parts[piece.part].read(piece)
+        texts, index, notes = self.parts[piece.part].read(piece)
+        if self.task.unit == "spaced":
+            texts = [f" {text}" for text in texts]
         group = np.full(len(texts), piece.part, dtype=np.int64)
         # The whole set's hash, not the file's: reader and fields decide what text a file holds.
         content = None
         if self.cached:
             place = f"{piece.part} {piece.first} {piece.count} {self.task.unit}"
             content = f"{self.dataset.fingerprint} {place}"
-        batch = TextBatch(texts, group, index.astype(np.int64), self.dataset.raw_bytes, content)
+        raw_bytes = self.dataset.raw_bytes
+        batch = TextBatch(texts, group, index.astype(np.int64), raw_bytes, content, notes)
         return _words_of(batch) if self.task.unit == "word" else batch
 
     def read_media(self, piece: Slice) -> MediaBatch:

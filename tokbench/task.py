@@ -26,8 +26,9 @@ class MetricUse(msgspec.Struct, forbid_unknown_fields=True):
 class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     """A task as a TOML file describes it.
 
-    unit: what one sample is: a `line` of the dataset, each `word` of it encoded by itself,
-        or all lines `joined` by single spaces and encoded once.
+    unit: what one sample is: a `line` of the dataset, the line after a space (`spaced`: words
+        as they stand inside a sentence), each `word` of it encoded by itself, or all lines
+        `joined` by single spaces and encoded once.
     main: the score to rank by.
     view: images only: 0 for each at its own size, S for TokBench's protocol at S × S.
     shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
@@ -42,7 +43,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     main: str
     split: str | None = None
     description: str = ""
-    unit: Literal["line", "word", "joined"] = "line"
+    unit: Literal["line", "spaced", "word", "joined"] = "line"
     view: Annotated[int, msgspec.Meta(ge=0)] = 0
     shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     shard_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 << 20

@@ -35,6 +35,7 @@ class TextBatch:
     raw_bytes: True where each code point stands for one byte (binaries as Latin-1).
     content: tells the content apart from any other's, empty where only its bytes do; None
         for data too large to keep word positions of.
+    notes: for each sample what the data says of it beside its text; None where it says nothing.
     """
 
     texts: list[str]
@@ -42,6 +43,7 @@ class TextBatch:
     index: np.ndarray
     raw_bytes: bool = False
     content: str | None = ""
+    notes: list[dict[str, str]] | None = None
 
     @cached_property
     def data(self) -> np.ndarray:
@@ -117,6 +119,7 @@ class TextBatch:
             self.index[picked],
             self.raw_bytes,
             None if self.content is None else "",
+            None if self.notes is None else [self.notes[row] for row in picked],
         )
 
     def __len__(self) -> int:

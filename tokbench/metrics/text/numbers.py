@@ -65,7 +65,11 @@ def digit_runs(encoded: EncodedText) -> Statistic:
     lengths = np.flatnonzero(edges == -1) - starts
     sample = np.searchsorted(batch.starts, starts, side="right") - 1
     columns = {"digit-runs": encoded.by_sample(sample)}
-    placed = spans.known[sample] & (lengths <= LONGEST) & ~_lost(encoded, starts, starts + lengths)
+    placed = (
+        spans.known[sample]
+        & (lengths <= LONGEST)
+        & ~under_unknown(encoded, starts, starts + lengths)
+    )
     starts, lengths, sample = starts[placed], lengths[placed], sample[placed]
 
     begins = np.zeros(len(batch.data) + LONGEST, dtype=bool)
@@ -96,7 +100,7 @@ def digit_runs(encoded: EncodedText) -> Statistic:
     return Statistic(columns, tallies)
 
 
-def _lost(encoded: EncodedText, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+def under_unknown(encoded: EncodedText, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Which of these byte spans an UNK token touches: what is lost has no cuts to judge."""
     ids, spans, unknown = encoded.codes.ids.values, encoded.spans, encoded.tokenizer.unknown
     at = np.flatnonzero(ids == unknown) if unknown is not None else ()

@@ -141,7 +141,7 @@ def _texts(dataset: Dataset, limit: int) -> Iterator[str]:
     """The samples as an evaluation reads them: without line ends, empty ones left out."""
     for number, part in enumerate(dataset.parts):
         for piece in part.slices(number, 1024, 1 << 20, limit or None):
-            yield from part.read(piece)[0]
+            yield from part.read(piece).texts
 
 
 def _bpe(texts: Sequence[str], recipe: Recipe) -> bytes:
