@@ -171,6 +171,7 @@ def test_show_knows_every_name_that_list_prints(kind: str) -> None:
         done = called("show", name)
         assert (done.code, done.err) == (0, ""), name
         assert name in done.out.splitlines()[0]
+        assert len(done.out.splitlines()) > 1 and "None" not in done.out.split(), name
 
 
 def test_show_says_what_a_metric_is_and_where_it_comes_from() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench import tables
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import default_folder, frame, pivot, question, records
+from tokbench.leaderboard import frame, opened, pivot, question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +21,7 @@ HEADLINE = (
 
 def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
     """Print the tables of one task, or of all."""
-    folder = Path(options.folder) if options.folder else default_folder()
-    found = records(folder, options.task)
-    if not found:
-        raise UserError(f"{folder}: the leaderboard is empty (tokbench submit RECORD files one)")
+    _, found = opened(options.folder, options.task)
     table = frame(found)
     for_programs = options.format in ("csv", "json")
     if for_programs and not options.scores:
