@@ -202,7 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tokbench: {error}", file=sys.stderr)
         return USER
     except KeyboardInterrupt:
-        print("tokbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        again = "; the same command goes on where it stopped" if given[:1] in _RESUMED else ""
+        print(f"tokbench: interrupted{again}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         _close_output()  # the reader of our output has gone (| head); nothing is wrong
@@ -223,6 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return BUG
 
+
+_RESUMED = (["eval"], ["compare"])
+"""Commands that keep their finished shards."""
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """What a disk refuses; wherever it comes up, it is not our bug."""

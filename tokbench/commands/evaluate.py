@@ -78,6 +78,13 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
         # A set without English is held against its own first language.
         groups = open_dataset(options.data, options.split).groups
         reference = None if "eng_Latn" in groups or not groups else groups[0]
+    if options.reference and not any(
+        "reference" in metric.options() for task in tasks for metric in task.made
+    ):
+        listed = ", ".join(task.name for task in tasks)
+        raise UserError(
+            f"--reference {options.reference}: no metric of {listed} compares with a language"
+        )
     return [with_reference(task, reference) for task in tasks] if reference else tasks
 
 

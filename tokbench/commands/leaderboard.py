@@ -61,11 +61,13 @@ def _names(table: pd.DataFrame) -> set[str]:
 
 def _chosen(scores: str | None, table: pd.DataFrame) -> list[str]:
     """The columns asked for with `--scores`."""
-    chosen, names = scores.split(",") if scores else [], _names(table)
+    if scores is None:
+        return []
+    chosen, names = [name.strip() for name in scores.split(",")], _names(table)
     for name in chosen:
         if name not in names:
             raise UserError(f"--scores: no score '{name}'{near(name, names)}")
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 def _emit(header: list[str], rows: Iterable[Sequence[Any]], form: str) -> None:

@@ -17,7 +17,7 @@ from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.tokenizers.text.huggingface import HuggingFace
 from tokbench.tokenizers.text.spm import SentencePiece
-from tokbench.tokenizers.text.training import TRAINERS, Recipe
+from tokbench.tokenizers.text.training import LEAST, TRAINERS, Recipe
 
 
 def load(reference: str, options: Options) -> TextTokenizer:
@@ -37,6 +37,8 @@ def load(reference: str, options: Options) -> TextTokenizer:
     path = cache_dir() / "trained" / f"{recipe.key(dataset)}.{suffix}"
     if not path.exists():
         texts = list(_texts(dataset, recipe.limit))
+        if not texts:
+            raise UserError(f"{options.name}: {dataset.name}:{dataset.split} is empty")
         atomic_write(path, TRAINERS[recipe.algorithm](texts, recipe))
     content = read_bytes(path)
     share = f", first {recipe.limit} samples of each group" if recipe.limit else ""
@@ -52,7 +54,7 @@ def _recipe(algorithm: str, options: Options) -> Recipe:
             f"{options.name}: no algorithm '{algorithm}'{near(algorithm, TRAINERS)} "
             f"(train: knows {', '.join(TRAINERS)})"
         )
-    vocabulary = options.integer("vocab", 8000, 300, 1_000_000)
+    vocabulary = options.integer("vocab", 8000, LEAST, 1_000_000)
     limit = options.integer("limit", 0, 0, 1 << 40)
     stage = max(256, round(vocabulary * _share(options))) if algorithm == "superbpe" else 0
     return Recipe(options.name, algorithm, vocabulary, limit, stage)

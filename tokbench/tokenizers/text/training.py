@@ -35,6 +35,9 @@ from tokbench.tokenizers.text.superwords import Superwords
 VERSION = 1
 """Raise it when a change here changes what is trained: it is part of the cache's key."""
 
+LEAST = 300
+"""The smallest vocabulary that can be asked for."""
+
 COVERAGE = 0.9995
 """Share of the characters that unigram and WordPiece spell (SentencePiece's default); the
 rest, rare ones, become bytes and [UNK]."""
@@ -71,8 +74,9 @@ class Recipe:
 
     def short(self, found: int, wanted: int, way: str) -> UserError:
         """The error for a text that yields fewer tokens than asked for."""
+        other = f" or {way}" if found >= LEAST else ""
         return UserError(
-            f"{self.name}: the text yields {found} tokens of {wanted}; give more text or {way}"
+            f"{self.name}: the text yields {found} tokens of {wanted}; give more text{other}"
         )
 
     def narrow(self, least: int) -> UserError:
