@@ -16,7 +16,7 @@ from tokbench.evidence import Tally
 from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.ngrams import Sequences, narrow
 
-PORTION = 1 << 20
+PORTION = 1 << 19
 """Places sorted at once."""
 
 
@@ -218,9 +218,12 @@ def kneser_ney(found: Sequences, held: np.ndarray, vocabulary: int, order: int) 
         del before, shorter
     levels = []
     if order > 1:
-        level, counts = _highest(rank, begins, stream, (size, kinds), train, test)
+        before, last = preceding(rank, begins), rank[begins + width - 1]
+        del rank  # of places before their end, the next one's predecessor tells
+        level, counts = _highest(before, last, stream, (size, kinds), train, test)
         levels.append(level)
-    del rank, stream, train
+        del before
+    del stream, train
     while grams:
         (context, suffix), (preceded, own) = grams.pop(), events.pop()
         sizes = [int(part.max(initial=0)) + 1 for part in (context, suffix)]
@@ -245,16 +248,20 @@ def kneser_ney(found: Sequences, held: np.ndarray, vocabulary: int, order: int) 
 
 
 def _highest(
-    rank: np.ndarray,
-    begins: np.ndarray,
+    before: np.ndarray,
+    last: np.ndarray,
     stream: np.ndarray,
     sizes: tuple[int, int],
     train: np.ndarray,
     test: np.ndarray,
 ) -> tuple[_Level, np.ndarray]:
     """The level of the highest order, and the counts for the one below. Its k-grams are the most:
-    none outlives its portion."""
-    before, size = preceding(rank, begins), sizes[0]
+    none outlives its portion.
+
+    before: number of the shorter k-gram that ends before each place; last: of that which ends
+    with each sample; sizes: how many there are of them and of tokens.
+    """
+    size, ends = sizes[0], np.flatnonzero(stream == 1)
     total, different, below = (np.zeros(size, dtype=np.int64) for _ in range(3))
     count = np.zeros(len(test), dtype=np.int64)
     once = twice = 0
@@ -275,7 +282,10 @@ def _highest(
             low, high = int(context[0]), int(context[-1]) + 1
             total[low:high] += np.bincount(context - low, counts[seen]).astype(np.int64)
             different[low:high] += np.bincount(context - low)
-            below += np.bincount(rank[gram], minlength=size)
+            suffix = before[np.minimum(gram + 1, len(before) - 1)]
+            ending = np.flatnonzero(stream[gram] == 1)
+            suffix[ending] = last[np.searchsorted(ends, gram[ending])]
+            below += np.bincount(suffix, minlength=size)
     context = before[test]
     return _Level(once, twice, count, total[context], different[context]), below
 
