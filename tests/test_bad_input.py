@@ -336,3 +336,36 @@ def test_a_folder_that_is_no_dataset_says_why(here: Path) -> None:
 
 def test_a_path_has_no_splits() -> None:
     refused(called("eval", "bytes", "--data", "text.txt", "--split", "dev"), "has no splits")
+
+
+# What a new user tries
+
+
+@pytest.mark.parametrize("command", ["eval", "show", "check"])
+def test_no_tokenizer_at_all_is_asked_for(command: str) -> None:
+    refused(called(command, ""), "'': what tokenizer?")
+
+
+def test_a_reference_that_nothing_uses_is_not_ignored() -> None:
+    done = called("eval", "bytes", "--data", "text.txt", "--reference", "eng_Latn")
+    refused(done, "--reference eng_Latn: no metric of text compares with a language")
+
+
+def test_a_task_file_of_another_name_is_told_how_to_end(here: Path) -> None:
+    (here / "own.txt").write_text(toml(TASK))
+    done = called("eval", "bytes", "--task", "own.txt")
+    refused(done, "own.txt: a task file's name ends in .toml")
+
+
+def test_a_vocabulary_below_the_least_is_not_advised(here: Path) -> None:
+    done = called("eval", "train:bpe?on=text.txt")
+    refused(done, "give more text")
+    assert "vocab=" not in done.err
+    (here / "empty.txt").write_text("")
+    refused(called("eval", "train:bpe?on=empty.txt"), "empty.txt:all is empty")
+
+
+def test_columns_of_a_leaderboard_that_are_empty_or_named_twice() -> None:
+    refused(called("leaderboard", "--scores", ""), "no score ''")
+    out = called("leaderboard", "numbers", "--scores", "tokens, tokens").out
+    assert out.splitlines()[2].split() == ["rank", "tokenizer", "tokens"]

@@ -86,13 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     board = command("leaderboard", "the table of filed records")
     board.add_argument("task", nargs="?", metavar="TASK")
-    board.add_argument(
-        "--from",
-        dest="folder",
-        default=None,
-        metavar="DIR",
-        help="default: leaderboards here, else the shipped one",
-    )
+    _board(board)
     board.add_argument(
         "--scores", metavar="NAME,…", help="columns; default: the task's headline scores"
     )
@@ -131,11 +125,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a table with a column `tokenizer` (names as in the leaderboard) and one of numbers",
     )
     correlate.add_argument("--column", default="score", metavar="NAME", help="default: score")
+    correlate.add_argument("--task", metavar="TASK", help="default: every task")
     _board(correlate)
     correlate.add_argument("--plot", metavar="FILE", help="a scatter plot, .png or .svg")
     _format(correlate)
 
     redundancy = command("redundancy", "which scores of a leaderboard say the same?")
+    redundancy.add_argument("--task", metavar="TASK", help="default: every task")
     _board(redundancy)
     redundancy.add_argument("--format", choices=("table", "json"), default="table")
 
@@ -170,7 +166,6 @@ def _questions(parser: argparse.ArgumentParser) -> None:
 
 
 def _board(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--task", metavar="TASK", help="default: every task")
     parser.add_argument(
         "--from",
         dest="folder",
@@ -207,7 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tokbench: {error}", file=sys.stderr)
         return USER
     except KeyboardInterrupt:
-        print("tokbench: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        again = "; the same command goes on where it stopped" if given[:1] in _RESUMED else ""
+        print(f"tokbench: interrupted{again}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         _close_output()  # the reader of our output has gone (| head); nothing is wrong
@@ -228,6 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return BUG
 
+
+_RESUMED = (["eval"], ["compare"])
+"""Commands that keep their finished shards."""
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """What a disk refuses; wherever it comes up, it is not our bug."""

@@ -11,7 +11,7 @@ from tokbench.errors import UserError, near
 from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
 from tokbench.manifest import load_manifest, manifest_names
 from tokbench.record import Record, read_record, record_key
-from tokbench.samples import smaller
+from tokbench.samples import samples_path, smaller
 from tokbench.task import load_task, task_paths, with_reference
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def check_record(record: Record, path: Path, folder: Path) -> list[str]:
             refused.append(f"scores: {score.name} is not a finite number")
         if score.low is not None and score.high is not None and score.low > score.high:
             refused.append(f"scores: {score.name}: its interval is upside down")
-    evidence = path.with_name("samples.parquet")
+    evidence = samples_path(path)
     if not evidence.is_file():
-        refused.append(f"evidence: no samples.parquet beside {path.name}")
+        refused.append(f"evidence: no {evidence.name} beside {path.name}")
     elif sha256(read_bytes(evidence)) != record.evidence:
-        refused.append("evidence: samples.parquet is not the file that the record names")
+        refused.append(f"evidence: {evidence.name} is not the file that the record names")
     twin = next((folder / slug(record.task)).glob(f"*--{record.key[:12]}.json"), None)
     if twin is not None:
         refused.append(f"duplicate: {twin} has the same key")
@@ -102,8 +102,8 @@ def submit(path: Path, folder: Path) -> Path:
         raise UserError(f"{path}: refused:\n  " + "\n  ".join(refused))
     stem = f"{slug(record.tokenizer)}--{record.key[:12]}"
     target = folder / slug(record.task) / f"{stem}.json"
-    evidence = target.with_suffix(".parquet")
-    samples = smaller(read_bytes(path.with_name("samples.parquet")), MOST_EVIDENCE)
+    evidence = samples_path(target)
+    samples = smaller(read_bytes(samples_path(path)), MOST_EVIDENCE)
     record.evidence = sha256(samples)
     atomic_write(evidence, samples)
     try:
@@ -138,6 +138,15 @@ def records(folder: Path, task: str | None = None) -> list[tuple[Record, Path]]:
         raise UserError(f"no records of task '{task}' in {folder}{near(task, names)}")
     pattern = f"{slug(task)}/*.json" if task else "*/*.json"
     return [(read_record(path), path) for path in sorted(folder.glob(pattern))]
+
+
+def opened(folder: str | None, task: str | None) -> tuple[Path, list[tuple[Record, Path]]]:
+    """A leaderboard's folder, the default one for None, and its records, of which there are."""
+    where = Path(folder) if folder is not None else default_folder()
+    found = records(where, task)
+    if not found:
+        raise UserError(f"{where}: the leaderboard is empty (tokbench submit RECORD files one)")
+    return where, found
 
 
 def question(record: Record) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tokbench.evidence import Evidence, Tally
+from tokbench.evidence import Evidence, Example, Tally
 from tokbench.types import Score, Tokenizer, TokenizerSpec
 
 REPLICATES = 1000
@@ -27,6 +27,7 @@ class Measured:
         at hand (comparing records).
     kept: bootstrap replicates of every score with an interval, by name. Two tokenizers on
         the same samples draw the same resamples, so their replicates are paired.
+    examples: what metrics of the vocabulary show, beside the evidence's own examples.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Measured:
         self.tokenizer = tokenizer
         self.metric = ""
         self.kept: dict[str, np.ndarray] = {}
+        self.examples: list[Example] = []
         self._replicates: dict[str, np.ndarray] = {}
         self._jackknifed: dict[str, tuple[np.ndarray, list[np.ndarray]]] = {}
 

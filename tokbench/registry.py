@@ -192,7 +192,8 @@ METRICS = Registry(
         "duplicate-surfaces": _metric(
             "census", "DuplicateSurfaces", "ids whose surface another id has too"
         ),
-        "longest-token": _metric("census", "LongestToken", "bytes and characters of it"),
+        "longest-token": _metric("oddities", "LongestToken", "bytes and characters of it"),
+        "odd-tokens": _metric("oddities", "OddTokens", "mixed scripts, invisible, repeated, …"),
         "unused-by-script": _metric(
             "health", "UnusedByScript", "share of each script's ids never seen"
         ),

@@ -75,7 +75,7 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
         scores=scores,
         performance=bench.performance(evidence),
         failures=evidence.failures,
-        examples=evidence.examples,
+        examples=evidence.examples + measured.examples,
         bootstrap=Bootstrap(REPLICATES, LEVEL, task.seed, evidence.block),
         provenance=provenance(job.arguments or sys.argv[1:], times),
     )  # fmt: skip

@@ -100,6 +100,8 @@ def load_tokenizer(spec: str) -> Tokenizer:
 def resolve(spec: str) -> Resolved:
     """What a spec names, without loading it. Raises `UserError` for what cannot be found."""
     bare, _, query = spec.partition("?")
+    if not bare.strip():
+        raise UserError(f"'{spec}': what tokenizer? (see: tokbench list tokenizers)")
     given: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
         key, equals, value = pair.partition("=")

@@ -100,6 +100,8 @@ def load_task(name: str) -> Task:
     else:
         paths = task_paths()
         if name not in paths:
+            if Path(name).is_file():
+                raise UserError(f"{name}: a task file's name ends in .toml")
             raise UserError(f"no task named '{name}'{near(name, paths)} (see: tokbench list tasks)")
         path = paths[name]
     task = load_toml(path, Task)

@@ -17,12 +17,12 @@ from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.census import (
     Census,
     DuplicateSurfaces,
-    LongestToken,
     PartialUtf8,
     class_of,
     script_of,
 )
 from tokbench.metrics.text.health import JunkMerges, Reachability, UnusedByScript, merges_of
+from tokbench.metrics.text.oddities import LongestToken, OddTokens
 from tokbench.specs import load_tokenizer
 from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.tokenizers.text.baselines import Bytes, Words
@@ -37,7 +37,7 @@ GPT2 = {
     "unicode-flanks": 352, "char-errors": 33, "spaced-errors": 0, "inner-errors": 2,
 }  # fmt: skip
 ALL = (
-    Census(), PartialUtf8(), DuplicateSurfaces(), LongestToken(), UnusedByScript(),
+    Census(), PartialUtf8(), DuplicateSurfaces(), LongestToken(), OddTokens(), UnusedByScript(),
     Reachability(), JunkMerges(),
 )  # fmt: skip
 each = pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)

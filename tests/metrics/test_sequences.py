@@ -12,8 +12,9 @@ import zstandard
 from mocks.evidence import Groups, evidence_of, make_task, pieces_of, scores_of
 from mocks.greedy import Greedy
 
-from tokbench import ngrams
+from tokbench import kgrams, ngrams
 from tokbench.evidence import Evidence
+from tokbench.kgrams import discount, kgram_counts, kneser_ney
 from tokbench.metrics.text.prediction import DifficultyUniformity, NgramBits, StreamCompression
 from tokbench.metrics.text.prediction import gini as gini_of
 from tokbench.metrics.text.sequences import (
@@ -25,7 +26,7 @@ from tokbench.metrics.text.sequences import (
     shuffled,
     zipf_exponent,
 )
-from tokbench.ngrams import Sequences, discount, kneser_ney, little_endian, sources
+from tokbench.ngrams import Sequences, little_endian, sources
 from tokbench.runner import Job, evaluate
 from tokbench.tokenizers.text.baselines import Bytes, Words
 
@@ -124,18 +125,36 @@ def test_joint_and_conditional_entropy_by_hand() -> None:
     assert found["conditional-entropy/3"].value is None
 
 
-def test_kgrams_of_all_orders_match_a_plain_count() -> None:
+@pytest.fixture(params=[1 << 21, 8], ids=["whole", "in portions"])
+def portions(request, monkeypatch) -> None:
+    """K-grams sorted all at once, and a few at a time."""
+    monkeypatch.setattr(kgrams, "PORTION", request.param)
+
+
+def test_kgrams_of_all_orders_match_a_plain_count(portions) -> None:
     rng = random.Random(3)
     rows = [[rng.randint(0, 5) for _ in range(rng.randint(0, 9))] for _ in range(60)]
-    for k, (kgram, sample) in enumerate(sequences(rows).kgrams(5), start=1):
-        plain = [
-            (number, tuple(row[i : i + k]))
-            for number, row in enumerate(rows)
-            for i in range(len(row) - k + 1)
-        ]
-        assert sample.tolist() == [number for number, _ in plain]
-        pairs = set(zip(kgram.tolist(), [gram for _, gram in plain], strict=True))
-        assert len(pairs) == len({gram for _, gram in plain}) == len(set(kgram.tolist()))
+    found = list(kgram_counts(sequences(rows), 5))
+    assert len(found) == 5
+    for k, counts in enumerate(found, start=1):
+        for left_out in (None, *range(16)):
+            grams = Counter(
+                tuple(row[i : i + k])
+                for number, row in enumerate(rows)
+                for i in range(len(row) - k + 1)
+                if left_out is None or number % 16 != left_out
+            )
+            times = sorted(Counter(grams.values()).items())
+            value, kinds = counts.whole if left_out is None else counts.without[left_out]
+            assert list(zip(value.tolist(), kinds.tolist(), strict=True)) == times
+
+
+def test_a_pair_that_fills_more_than_a_portion_stays_whole(monkeypatch) -> None:
+    monkeypatch.setattr(kgrams, "PORTION", 4)
+    before, after = np.array([2, 0, 2, 2, -1, 2, 2, 1, 2], np.int32), np.zeros(9, np.int32)
+    found = [(p.tolist(), f.tolist()) for p, f in kgrams.runs(before, after, 3, 1)]
+    assert [place for places, _ in found for place in places] == [1, 7, 0, 2, 3, 5, 6, 8]
+    assert sum(sum(first) for _, first in found) == 3
 
 
 def test_estimators_of_entropy() -> None:
@@ -147,7 +166,7 @@ def test_estimators_of_entropy() -> None:
     expected = -sum(p * math.log2(p) / (1 - (1 - p) ** 8) for p in covered)
     assert entropy(counts, "chao-shen") == pytest.approx(expected)
     assert entropy(np.array([7]), "chao-shen") == 0
-    assert coverage(counts) == 0.75
+    assert coverage(*np.unique(counts, return_counts=True)) == 0.75
 
 
 def test_the_correction_comes_nearer_the_truth_than_none() -> None:
@@ -256,6 +275,26 @@ def test_streams_are_compressed_whole_and_can_be_read_back() -> None:
     assert 0 < metric.compressed(b"ab" * 999) < frame
 
 
+def test_the_compressed_text_is_kept_for_the_next_tokenizer(monkeypatch) -> None:
+    lines = {"": [f"{line} kept" for line in lines_of(20, 5)]}
+    asked = []
+    compressed = StreamCompression.compressed
+
+    def counting(self, data):
+        asked.append(len(data))
+        return compressed(self, data)
+
+    monkeypatch.setattr(StreamCompression, "compressed", counting)
+    first, second = (
+        {name: score.value for name, score in scores_of(StreamCompression(), t, lines).items()}
+        for t in (Greedy(), Bytes())
+    )
+    assert len(asked) == 3  # two streams, one text
+    assert first["text-compression"] == second["text-compression"]
+    scores_of(StreamCompression(level=3), Greedy(), lines)
+    assert len(asked) == 5  # another level is another size
+
+
 def test_ids_are_little_endian_of_fixed_width() -> None:
     assert little_endian(np.array([1, 0x010203]), 3) == b"\x01\0\0\x03\x02\x01"
 
@@ -301,7 +340,7 @@ def corpus() -> list[list[int]]:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_the_model_is_the_definitions(order: int, corpus) -> None:
+def test_the_model_is_the_definitions(order: int, corpus, portions) -> None:
     held = np.arange(len(corpus)) % 5 == 4
     corpus[4] += [7, 1, 0]  # an id that training never sees
     found = kneser_ney(sequences(corpus), held, 9, order)
@@ -348,9 +387,9 @@ def test_a_bigram_model_by_hand() -> None:
 
 
 def test_the_discount_stays_in_its_bounds() -> None:
-    assert discount(np.array([1, 1, 2, 2, 5])) == pytest.approx(1 / 3)
-    assert discount(np.array([5, 5])) == 0.1
-    assert discount(np.array([1, 1])) == 0.95
+    assert discount(2, 2) == pytest.approx(1 / 3)
+    assert discount(0, 0) == 0.1
+    assert discount(2, 0) == 0.95
 
 
 def test_bits_are_over_bytes_of_the_held_out_samples() -> None:

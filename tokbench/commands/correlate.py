@@ -15,7 +15,7 @@ from tokbench import tables
 from tokbench.correlate import FEW, Coefficient, Joined, coefficients, join, read_column, why_not
 from tokbench.errors import UserError, near
 from tokbench.files import atomic_write
-from tokbench.leaderboard import default_folder, frame, pivot, records
+from tokbench.leaderboard import frame, opened, pivot
 
 
 class Panel(NamedTuple):
@@ -53,10 +53,8 @@ def _plot_path(given: str | None) -> Path | None:
 
 def _panels(options: argparse.Namespace, results: dict[str, float | None]) -> list[Panel]:
     """One panel for each question that has the score."""
-    folder = Path(options.folder) if options.folder else default_folder()
-    table = frame(records(folder, options.task))
-    if table.empty:
-        raise UserError(f"{folder}: the leaderboard is empty (tokbench submit RECORD files one)")
+    folder, found = opened(options.folder, options.task)
+    table = frame(found)
     full = table["score"] + table["facet"].map(lambda facet: f"/{facet}" if facet else "")
     if options.metric not in set(full):
         hint = near(options.metric, set(full))
@@ -70,8 +68,8 @@ def _panels(options: argparse.Namespace, results: dict[str, float | None]) -> li
                 continue
             points = join(scores, results)
             why = why_not(points.x, points.y)
-            found = [] if why else coefficients(points.x, points.y)
-            panels.append(Panel(task, wide.attrs["question"], points, found, why))
+            answer = [] if why else coefficients(points.x, points.y)
+            panels.append(Panel(task, wide.attrs["question"], points, answer, why))
     if not panels:
         raise UserError(f"{options.metric} was not measured for any tokenizer in {folder}")
     return sorted(panels, key=lambda panel: bool(panel.why))

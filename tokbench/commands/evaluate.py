@@ -80,6 +80,13 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
         # A set without English is held against its own first language.
         groups = open_dataset(options.data, options.split).groups
         reference = None if "eng_Latn" in groups or not groups else groups[0]
+    if options.reference and not any(
+        "reference" in metric.options() for task in tasks for metric in task.made
+    ):
+        listed = ", ".join(task.name for task in tasks)
+        raise UserError(
+            f"--reference {options.reference}: no metric of {listed} compares with a language"
+        )
     return [with_reference(task, reference) for task in tasks] if reference else tasks
 
 
@@ -186,6 +193,19 @@ def _extremes(record: Record) -> str:
     return f"premium by language: {cheap} · … · {dear}"
 
 
+def _examples(record: Record) -> Iterator[str]:
+    """The first lossy sample; of what a vocabulary metric shows, three a line."""
+    shown: dict[str, list[str]] = {}
+    for example in record.examples:
+        if example.statistic != "round-trip":
+            shown.setdefault(f"{example.statistic}/{example.group}", []).append(example.note)
+        elif "round-trip" not in shown:
+            shown["round-trip"] = []
+            where = f"{example.group or 'sample'} {example.index}"
+            yield f"first lossy sample: {where}: {example.note}"
+    yield from (f"{name}: {' · '.join(notes[:3])}" for name, notes in shown.items() if notes)
+
+
 def _show_one(record: Record, path: Path, full: bool) -> None:
     about = record.about
     data = about.dataset
@@ -211,10 +231,11 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
         print(extremes)
     speed = [s for s in record.performance if "/" not in s.name and s.value is not None]
     shown_speed = " · ".join(f"{s.name} {tables.number(s.value)} {s.unit}" for s in speed)
-    print(f"this machine: {shown_speed}")
+    if shown_speed:
+        print(f"this machine: {shown_speed}")
     for cause, failure in record.failures.items():
         print(f"failed: {failure.count:,} samples: {cause} (first: {failure.example})")
-    for example in record.examples[:1]:
-        print(f"first lossy sample: {example.group or 'sample'} {example.index}: {example.note}")
+    for line in _examples(record):
+        print(line)
     print(f"signature: …|{record.signature}")
     print(f"record: {path}\n")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench import tables
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import default_folder, frame, pivot, question, records
+from tokbench.leaderboard import frame, opened, pivot, question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +21,7 @@ HEADLINE = (
 
 def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
     """Print the tables of one task, or of all."""
-    folder = Path(options.folder) if options.folder else default_folder()
-    found = records(folder, options.task)
-    if not found:
-        raise UserError(f"{folder}: the leaderboard is empty (tokbench submit RECORD files one)")
+    _, found = opened(options.folder, options.task)
     table = frame(found)
     for_programs = options.format in ("csv", "json")
     if for_programs and not options.scores:
@@ -65,11 +61,13 @@ def _names(table: pd.DataFrame) -> set[str]:
 
 def _chosen(scores: str | None, table: pd.DataFrame) -> list[str]:
     """The columns asked for with `--scores`."""
-    chosen, names = scores.split(",") if scores else [], _names(table)
+    if scores is None:
+        return []
+    chosen, names = [name.strip() for name in scores.split(",")], _names(table)
     for name in chosen:
         if name not in names:
             raise UserError(f"--scores: no score '{name}'{near(name, names)}")
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 def _emit(header: list[str], rows: Iterable[Sequence[Any]], form: str) -> None:

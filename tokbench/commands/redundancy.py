@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 from tokbench import tables
 from tokbench.commands.evaluate import headline
 from tokbench.correlate import FEW
 from tokbench.errors import UserError
-from tokbench.leaderboard import default_folder, frame, pivot, records
+from tokbench.leaderboard import frame, opened, pivot
 from tokbench.redundancy import FEWEST, SAME, Redundancy
 from tokbench.redundancy import redundancy as found_in
 
@@ -21,10 +20,7 @@ _EXACT = 1e-9
 
 def redundancy(options: argparse.Namespace, given: list[str]) -> int:
     """Group the headline scores of every question with enough tokenizers."""
-    folder = Path(options.folder) if options.folder else default_folder()
-    found = records(folder, options.task)
-    if not found:
-        raise UserError(f"{folder}: the leaderboard is empty (tokbench submit RECORD files one)")
+    folder, found = opened(options.folder, options.task)
     table = frame(found)
     answers: list[tuple[str, str, int, Redundancy]] = []
     most = 0

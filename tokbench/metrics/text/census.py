@@ -167,10 +167,15 @@ def _script(character: str) -> str:
     return found.lastgroup if found else ""
 
 
+def scripts_in(text: str) -> set[str]:
+    """ISO 15924 codes of the scripts of a text's characters."""
+    return set(map(_script, text)) - {""}
+
+
 def script_of(text: str) -> str:
     """ISO 15924 code of a text's script: `Zyyy` without any, `Jpan` for kanji and kana
     together, `mixed` for other mixtures."""
-    found = set(map(_script, text)) - {""}
+    found = scripts_in(text)
     if len(found) == 1:
         return found.pop()
     if not found:
@@ -269,23 +274,3 @@ class DuplicateSurfaces(VocabularyMetric):
         double = [i for i in ids if times[surfaces.pieces[i]] > 1]
         note = f"such as {surfaces.shown(double)}" if double else ""
         yield from self.counted(measured, len(double), len(ids), note)
-
-
-class LongestToken(VocabularyMetric):
-    """The longest emittable token: in bytes (`longest-token/bytes`) and, among those that are
-    UTF-8 by themselves, in code points (`longest-token/characters`). The note shows it."""
-
-    name = "longest-token"
-    unit, aggregation = "characters", "maximum"
-    reference = "usual vocabulary inspection (Qtok, magikarp)"
-
-    def scores(self, measured: Measured, surfaces: Surfaces) -> Iterator[Score]:
-        lengths = {i: len(surfaces.pieces[i]) for i in surfaces.ids.tolist()}
-        characters = {i: len(text) for i, text in surfaces.texts.items()}
-        for unit, table in (("bytes", lengths), ("characters", characters)):
-            longest = max(table, key=table.__getitem__, default=None)
-            value = None if longest is None else table[longest]
-            note = "" if longest is None else f"id {surfaces.shown([longest])}; {FIXED}"
-            note = note or "no id is UTF-8 by itself"
-            name = f"longest-token/{unit}"
-            yield measured.score(name, value, len(table), unit=unit, note=note)

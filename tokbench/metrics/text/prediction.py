@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from weakref import WeakKeyDictionary
 
+import msgspec
 import numpy as np
 import zstandard
 
+from tokbench.errors import UserError
 from tokbench.evidence import Tally
+from tokbench.files import atomic_write, cache_dir, sha256
+from tokbench.kgrams import Surprisal, kneser_ney
 from tokbench.measured import Measured
 from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.sequences import noted, sequences_of
-from tokbench.ngrams import Surprisal, kneser_ney, little_endian, sources
+from tokbench.ngrams import little_endian, sources
 from tokbench.types import Score
 
 HELD = 10
@@ -52,16 +58,19 @@ class StreamCompression(Metric):
 
     def result(self, measured: Measured) -> Iterator[Score]:
         found = sequences_of(measured)
-        group = np.repeat(found.group, found.lengths)
         size = sum(measured.spec.vocabulary) or int(found.ids.max(initial=0)) + 1
         width = max(1, -(-(size - 1).bit_length() // 8))
         texts = dict(sources(measured.evidence.tallies.get("source", Tally())))
-        edges = np.searchsorted(group, np.arange(len(measured.groups) + 1))
-        streams = [little_endian(found.ids[low:high], width) for low, high in pairwise(edges)]
-        raw = [texts.get(number, b"") for number in range(len(streams))]
-        with ThreadPoolExecutor() as pool:
-            squeezed = list(pool.map(self.compressed, [*streams, *raw]))
-        tokens, text = np.array(squeezed).reshape(2, -1)
+        raw = [texts.pop(number, b"") for number in range(len(measured.groups))]
+        first = np.searchsorted(found.group, np.arange(len(raw) + 1))
+        edges = np.concatenate(([0], np.cumsum(found.lengths)))[first]
+
+        def stream(ends: tuple[int, int]) -> int:
+            return self.compressed(little_endian(found.ids[slice(*ends)], width))
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            tokens = np.array(list(pool.map(stream, pairwise(edges.tolist()))))
+            text = np.array(self._texts(raw, pool))
         plain = np.array([len(data) for data in raw])
         samples = np.bincount(found.group, minlength=len(raw))
         tokens, text = tokens * (plain > 0), text * (plain > 0)  # no frame of nothing
@@ -81,6 +90,19 @@ class StreamCompression(Metric):
                 why = note if below else "no text"
                 better = "neither" if name == "text-compression" else "lower"
                 yield measured.score(label, value, n, unit=unit, better=better, note=why)
+
+    def _texts(self, raw: list[bytes], pool: ThreadPoolExecutor) -> list[int]:
+        """Compressed bytes of each text, kept on disk: they are the same for every tokenizer."""
+        name = sha256("zstd", self.tags["zstd"], str(self.level), *raw)
+        path = cache_dir() / "compressed" / f"{name}.json"
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            known = msgspec.json.decode(path.read_bytes(), type=list[int])
+            if len(known) == len(raw):
+                return known
+        sizes = list(pool.map(self.compressed, raw))
+        with contextlib.suppress(UserError):  # a cache that cannot be written costs time only
+            atomic_write(path, msgspec.json.encode(sizes), durable=False)
+        return sizes
 
 
 def surprisal_of(measured: Measured, order: int) -> Surprisal | str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tokbench.evidence import Tally
+from tokbench.kgrams import Counts, kgram_counts
 from tokbench.measured import JACKKNIFE_BLOCKS, Measured, jackknife
 from tokbench.metrics.metric import Metric
 from tokbench.ngrams import SAMPLES, Sequences
@@ -35,10 +35,11 @@ def noted(measured: Measured, *notes: str) -> str:
 
 def entropy(counts: np.ndarray, estimator: str) -> float:
     """Entropy in bits of what was counted, by one of `NgramEntropy.ESTIMATORS`."""
-    times = np.bincount(counts)
-    times[0] = 0
-    value = np.flatnonzero(times)
-    times = times[value]
+    return entropy_of(*np.unique(counts[counts > 0], return_counts=True), estimator)
+
+
+def entropy_of(value: np.ndarray, times: np.ndarray, estimator: str) -> float:
+    """The same, of `times` things counted `value` times each; values ascend."""
     n, singles = int((value * times).sum()), int(times[value == 1].sum())
     p = value / n
     if estimator == "chao-shen":
@@ -53,10 +54,11 @@ def entropy(counts: np.ndarray, estimator: str) -> float:
     return plain + (float(times.sum()) - 1) / (2 * n * np.log(2))
 
 
-def coverage(counts: np.ndarray) -> float:
-    """Good-Turing: the probability that the next k-gram is one of those seen."""
-    n = int(counts.sum())
-    return 1 - int((counts == 1).sum()) / n if n else 0.0
+def coverage(value: np.ndarray, times: np.ndarray) -> float:
+    """Good-Turing: the probability that the next k-gram is one of those seen, of which `times`
+    occur `value` times each."""
+    n = int((value * times).sum())
+    return 1 - int(times[value == 1].sum()) / n if n else 0.0
 
 
 class NgramEntropy(Metric):
@@ -92,29 +94,26 @@ class NgramEntropy(Metric):
         self.order, self.estimator, self.coverage = int(order), estimator, float(coverage)
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        found = sequences_of(measured)
-        block = found.index % JACKKNIFE_BLOCKS
-        blocks = np.unique(block)
-        kgrams = found.kgrams(self.order)
+        kgrams = kgram_counts(sequences_of(measured), self.order)
         vocabulary = sum(measured.spec.vocabulary)
         capacity = np.log2(vocabulary) if vocabulary > 1 else 0.0
-        before: np.ndarray | None = np.zeros(len(blocks) + 1)
+        before: np.ndarray | float | None = 0.0
         starved = ""
         for k in range(1, self.order + 1):
             values: np.ndarray | None = None
             if not starved:
-                kgram, sample = next(kgrams)
-                counts = np.bincount(kgram)
-                covered = coverage(counts)
-                if not len(kgram):
+                counts = next(kgrams)
+                covered = coverage(*counts.whole)
+                different, n = int(counts.whole[1].sum()), int(np.prod(counts.whole, axis=0).sum())
+                if not n:
                     starved = f"no sample has {k} tokens" if k > 1 else "no tokens"
                 elif covered < self.coverage:
                     starved = (
                         f"the sample starves: coverage {covered:.2f} of {k}-grams is under "
-                        f"{self.coverage:g} ({len(counts):,} different in {len(kgram):,})"
+                        f"{self.coverage:g} ({different:,} different in {n:,})"
                     )
                 else:
-                    values = self._estimates(counts, kgram, block[sample], blocks)
+                    values = self._estimates(counts)
             step = None if values is None or before is None else values - before
             why = starved
             if step is not None and step[0] < 0:
@@ -128,16 +127,11 @@ class NgramEntropy(Metric):
                 yield self._score(measured, f"capacity-utilisation/{k}", share, why, "share")
             before = values
 
-    def _estimates(
-        self, counts: np.ndarray, kgram: np.ndarray, block: np.ndarray, blocks: np.ndarray
-    ) -> np.ndarray:
+    def _estimates(self, counts: Counts) -> np.ndarray:
         """The entropy, and that without each block."""
-        order = np.argsort(block, kind="stable")
-        edges = np.searchsorted(block[order], [*blocks, JACKKNIFE_BLOCKS])
-        values = [entropy(counts, self.estimator)]
-        for low, high in pairwise(edges):
-            rest = counts - np.bincount(kgram[order[low:high]], minlength=len(counts))
-            values.append(entropy(rest, self.estimator) if rest.any() else np.nan)
+        values = [entropy_of(*counts.whole, self.estimator)]
+        for value, times in counts.without:
+            values.append(entropy_of(value, times, self.estimator) if len(value) else np.nan)
         return np.array(values)
 
     def _score(
@@ -247,12 +241,15 @@ class Heaps(Metric):
     def result(self, measured: Measured) -> Iterator[Score]:
         found = sequences_of(measured)
         n, (kinds, dense) = len(found.lengths), found.dense
-        place = np.repeat(shuffled(found.index), found.lengths)
-        points = {}
-        for halving in range(6, -1, -1):
-            part = dense[place < 2.0**-halving]
-            if len(part):
-                points[len(part)] = int((np.bincount(part, minlength=kinds) > 0).sum())
+        # The smallest of the nested parts that a sample is in, 1/64 being the seventh.
+        smallest = np.searchsorted(-(2.0 ** -np.arange(7)), -shuffled(found.index)).astype(np.uint8)
+        part = np.repeat(smallest, found.lengths)
+        points, seen, tokens = {}, np.zeros(kinds, dtype=bool), 0
+        for number in range(7, 0, -1):
+            seen[dense[part == number]] = True
+            tokens += int(found.lengths[smallest == number].sum())
+            if tokens:
+                points[tokens] = int(seen.sum())
         names = ((self.name, self.unit), (f"{self.name}/k", "types"), (f"{self.name}/r2", "share"))
         if len(points) < 4:
             for name, unit in names:
