@@ -44,7 +44,19 @@ COVERAGE = 0.9995
 """Share of the characters that unigram and WordPiece spell (SentencePiece's default); the
 rest, rare ones, become bytes and [UNK]."""
 
+STAGE = 0.8
+"""Share of a superbpe vocabulary that is learnt inside words."""
+
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class Shortfall(UserError):
+    """The text yields fewer tokens than asked for. reach: the most it yields to the same
+    options, None where that is not known."""
+
+    def __init__(self, message: str, reach: int | None = None):
+        super().__init__(message)
+        self.reach = reach
 
 
 @dataclass(frozen=True)
@@ -74,10 +86,11 @@ class Recipe:
         numbers = map(str, (VERSION, self.vocabulary, self.limit, self.stage))
         return sha256(self.algorithm, *numbers, dataset.fingerprint, self.made_by)
 
-    def short(self, found: int, wanted: int, way: str) -> UserError:
+    def short(self, found: int, wanted: int, way: str) -> Shortfall:
         """The error for a text that yields fewer tokens than asked for."""
-        return UserError(
-            f"{self.name}: the text yields {found} tokens of {wanted}; give more text or {way}"
+        return Shortfall(
+            f"{self.name}: the text yields {found} tokens of {wanted}; give more text or {way}",
+            None if self.stage else found,
         )
 
     def narrow(self, least: int) -> UserError:
@@ -106,12 +119,16 @@ def load(reference: str, options: Options) -> TextTokenizer:
     if not path.exists():
         texts = list(_texts(dataset, recipe.limit))
         atomic_write(path, TRAINERS[recipe.algorithm](texts, recipe))
-    content = read_bytes(path)
     share = f", first {recipe.limit} samples of each group" if recipe.limit else ""
     source = f"trained on {dataset.label}{share} by {recipe.made_by}"
+    return assembled(read_bytes(path), recipe, source)
+
+
+def assembled(content: bytes, recipe: Recipe, source: str) -> TextTokenizer:
+    """The adapter for what a trainer made."""
     if recipe.algorithm == "unigram":
-        return SentencePiece(content, options.name, source)
-    return HuggingFace(Tokenizer.from_str(content.decode()), options.name, source=source)
+        return SentencePiece(content, recipe.name, source)
+    return HuggingFace(Tokenizer.from_str(content.decode()), recipe.name, source=source)
 
 
 def _recipe(algorithm: str, options: Options) -> Recipe:
@@ -122,12 +139,17 @@ def _recipe(algorithm: str, options: Options) -> Recipe:
         )
     vocabulary = options.integer("vocab", 8000, 300, 1_000_000)
     limit = options.integer("limit", 0, 0, 1 << 40)
-    stage = max(256, round(vocabulary * _share(options))) if algorithm == "superbpe" else 0
+    stage = stage_of(vocabulary, _share(options)) if algorithm == "superbpe" else 0
     return Recipe(options.name, algorithm, vocabulary, limit, stage)
 
 
+def stage_of(vocabulary: int, share: float = STAGE) -> int:
+    """Tokens of a superbpe vocabulary that are learnt inside words: the bytes at least."""
+    return max(256, round(vocabulary * share))
+
+
 def _share(options: Options) -> float:
-    value = str(options.take("stage", "0.8"))
+    value = str(options.take("stage", str(STAGE)))
     try:
         share = float(value)
     except ValueError:
