@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mocks.command import Done, called, files_in, finished, refused, started
+from scipy.optimize import curve_fit
 
 from tokbench import curves, sweep
 from tokbench.equalise import Points, changes, equalise, halves, summaries
@@ -170,6 +171,22 @@ def test_a_known_curve_is_recovered(form: str) -> None:
         "floor": {"a": 9_000, "b": 400_000, "c": 0.6},
     }
     assert curve.parameters == pytest.approx(wanted[form], rel=1e-3)
+
+
+@pytest.mark.parametrize("form", KNOWN)
+def test_noisy_counts_are_fitted_as_scipy_does(form: str) -> None:
+    counts = KNOWN[form](TRIED) + np.random.default_rng(3).normal(0, 150, (6, 5))
+    model, start = {
+        "log": (lambda v, a, b: a + b * np.log(v), (9e4, -7e3)),
+        "power": (lambda v, b, c: b * v**-c, (8e4, 0.25)),
+        "floor": (lambda v, a, b, c: a + b * v**-c, (9e3, 4e5, 0.6)),
+    }[form]
+    curve = curves.fit(form, TRIED, counts)
+    for row, own in enumerate(counts):
+        wanted, _ = curve_fit(model, TRIED, own, start, maxfev=20_000)
+        theirs = ((model(TRIED, *wanted) - own) ** 2).sum()
+        ours = sum((curve.at(size)[row] - n) ** 2 for size, n in zip(TRIED, own, strict=True))
+        assert ours == pytest.approx(theirs, rel=1e-4)
 
 
 def test_a_curve_never_reaches_less_than_its_floor() -> None:

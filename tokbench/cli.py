@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tokbench import own_version
+from tokbench.arguments import FORMATS
+from tokbench.arguments import positive as _positive
+from tokbench.arguments import sweep as sweep_arguments
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
-
-FORMATS = ("table", "json", "csv", "md")
 
 _EXAMPLES = """examples:
   tokbench eval mistral:v3                       a packaged vocabulary on data that is there at once
@@ -139,51 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     _board(redundancy)
     redundancy.add_argument("--format", choices=("table", "json"), default="table")
 
-    sweep = command("sweep", "which vocabulary sizes make languages pay the same?")
-    sweep.add_argument(
-        "--algorithm", type=_names, default=["bpe"], metavar="NAME,…",
-        help="bpe, unigram, wordpiece, superbpe; default: bpe",
-    )  # fmt: skip
-    sweep.add_argument(
-        "--vocab", type=_sizes, default=[500, 1000, 2000, 4000], metavar="N,…",
-        help="vocabulary sizes; default: 500,1000,2000,4000",
-    )  # fmt: skip
-    sweep.add_argument(
-        "--data", default="flores200", metavar="NAME_OR_PATH",
-        help="parallel text to evaluate on; default: flores200",
-    )  # fmt: skip
-    sweep.add_argument("--split", metavar="SPLIT")
-    sweep.add_argument(
-        "--on", metavar="NAME_OR_PATH", help="training text; default: other sentences of --data"
-    )
-    sweep.add_argument("--on-split", metavar="SPLIT")
-    sweep.add_argument(
-        "--train-share", type=_share, default=0.8, metavar="X",
-        help="without --on: share of the sentences to train on; default: 0.8",
-    )  # fmt: skip
-    sweep.add_argument(
-        "--train-bytes", type=_sizes, default=[], metavar="N,…",
-        help="amounts of training text, in bytes of the reference; default: the most all have",
-    )  # fmt: skip
-    sweep.add_argument(
-        "--match", choices=("sentences", "content", "bytes"),
-        help="training text of a language: the same sentences (default where parallel), the same "
-        "bytes times its byte premium (default elsewhere), or the same bytes",
-    )  # fmt: skip
-    sweep.add_argument(
-        "--languages", type=_names, default=[], metavar="CODE,…", help="default: all"
-    )
-    sweep.add_argument("--reference", metavar="CODE", help="default: eng_Latn, else the first")
-    sweep.add_argument(
-        "--at", type=_positive, metavar="N",
-        help="equalise to the reference's tokens at this size; default: near its middle size, "
-        "where most languages can follow",
-    )  # fmt: skip
-    sweep.add_argument("--out", default="sweep", metavar="DIR", help="results; default: sweep")
-    sweep.add_argument(
-        "--workers", type=_positive, default=1, metavar="N", help="processes; default 1"
-    )
-    _format(sweep)
+    sweep_arguments(command("sweep", "which vocabulary sizes make languages pay the same?"))
 
     data = command("data", "fetch, verify or list datasets")
     data.add_argument("action", choices=("fetch", "verify", "list"))
@@ -227,33 +184,6 @@ def _board(parser: argparse.ArgumentParser) -> None:
 
 def _format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table")
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a list of names: a,b,c")
-    return list(dict.fromkeys(names))
-
-
-def _sizes(text: str) -> list[int]:
-    return sorted({_positive(size.strip()) for size in text.split(",")})
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a share between 0 and 1")
-    return share
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

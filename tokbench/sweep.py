@@ -100,16 +100,11 @@ def measured(
 
     A result is written as soon as it is there, so an interrupted sweep goes on where it stopped.
     """
-    prints = {
-        (one, amount): matched.fingerprint(one, amount)
-        for one, amount in dict.fromkeys((cell.language, cell.amount) for cell in cells)
-    }
-    paths = {cell: folder / f"{_key(cell, prints[cell.language, cell.amount])}.json"
-             for cell in cells}  # fmt: skip
+    paths = {cell: folder / f"{_key(matched, cell)}.json" for cell in cells}
     found = {cell: result for cell in paths if (result := _kept(paths[cell]))}
     # Cells of one text follow each other, so that a process reads it once.
-    waiting = sorted((cell for cell in paths if cell not in found),
-                     key=lambda cell: (cell.language, cell.amount))  # fmt: skip
+    waiting = [cell for cell in paths if cell not in found]
+    waiting.sort(key=lambda cell: (cell.language, cell.amount))
     done = len(found)
 
     def another() -> None:
@@ -135,10 +130,16 @@ def measured(
     return {cell: found[cell] for cell in paths}
 
 
-def _key(cell: Cell, text: str) -> str:
+def _key(matched: Matched, cell: Cell) -> str:
     recipe = _recipe(cell)
     numbers = map(str, (VERSION, trained.VERSION, recipe.vocabulary, recipe.stage))
+    text = _fingerprint(matched, cell.language, cell.amount)
     return sha256("sweep", cell.algorithm, *numbers, recipe.made_by, text)[:32]
+
+
+@functools.lru_cache(maxsize=4096)  # it reads the text
+def _fingerprint(matched: Matched, language: str, amount: int) -> str:
+    return matched.fingerprint(language, amount)
 
 
 def _recipe(cell: Cell) -> trained.Recipe:
