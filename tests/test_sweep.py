@@ -364,7 +364,8 @@ def test_sizes_that_the_text_does_not_yield_are_shown_and_never_priced(data: Pat
         assert row["premium"] == "" and int(row["tokens"]) > 0
     assert [row["vocabulary"] for row in result()["series"][0]["rows"]] == [320, 380, 460, 560]
     table = swept(data, "--vocab", f"{SIZES},90000").out
-    assert f"not reached: 90,000: tur_Latn: {rows[-1]['note']}" in table
+    assert "the text does not yield all sizes; the most it yields: " in table
+    assert f"{rows[-1]['language']} {int(rows[-1]['reached']):,}\n" in table
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -38,7 +38,8 @@ class Fit:
     """The size at which a language needs the level's tokens.
 
     size: to be trained; None without a fit, and `why` says why.
-    low, high: 95 % interval of the size, bootstrap over sentences; None where unbounded.
+    low, high: 95 % interval of the size, bootstrap over sentences; None for an end far above
+        the sizes tried.
     status: `within` the sizes tried, `extrapolated`, or `out of reach` (then `size` is the
         nearest size tried).
     error: relative error of the form at sizes left out; r2 over all.
@@ -119,9 +120,10 @@ def equalise(
     ).at(np.broadcast_to(own_size, REPLICATES))  # fmt: skip
     for one in usable:
         _place(fits[one], float(fitted[one].size(level)[0]), points[one].sizes, least)
-        if one != reference:
+        if one != reference and fits[one].status != "out of reach":
+            most = BEYOND * float(points[one].sizes[-1])
             curve = curves.fit(fits[one].form, points[one].sizes, resampled[one])
-            fits[one].low, fits[one].high = _bounds(curve.size(levels))
+            fits[one].low, fits[one].high = _bounds(curve.size(levels), most)
     return list(fits.values()), level
 
 
@@ -155,11 +157,11 @@ def _place(fit: Fit, size: float, tried: np.ndarray, least: int) -> None:
         fit.size, fit.status = int(low if size < low else high), "out of reach"
 
 
-def _bounds(sizes: np.ndarray) -> tuple[float | None, float | None]:
-    """Percentile interval of sizes, some of which may be infinite."""
+def _bounds(sizes: np.ndarray, most: float) -> tuple[float | None, float | None]:
+    """Percentile interval of sizes; None for an end above `most`, where no curve is known."""
     tail = (1 - LEVEL) / 2
     ends = np.quantile(sizes, [tail, 1 - tail], method="nearest")
-    low, high = (float(f"{end:.6g}") if np.isfinite(end) else None for end in ends)
+    low, high = (float(f"{end:.6g}") if end <= most else None for end in ends)
     return low, high
 
 

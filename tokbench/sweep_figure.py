@@ -18,6 +18,12 @@ MANY = 20
 
 NAMED = 6
 
+ROWS = 60
+"""Languages whose premiums are drawn; of more, the dearest and the cheapest."""
+
+LINE = 0.15
+"""Inches between two names."""
+
 
 def drawn(
     series: list[Series], tried: Cells, equalised: Cells, matched: Matched, form: str
@@ -30,12 +36,12 @@ def drawn(
 
     styles = _styles(matched.languages, pyplot)
     with matplotlib.rc_context({"svg.hashsalt": "tokbench", "svg.fonttype": "none"}):
-        height = max(4.2, 0.19 * min(len(matched.languages), 120) + 1.4)
+        height = max(4.2, 0.19 * min(len(matched.languages), ROWS) + 1.4)
         figure, grid = pyplot.subplots(
             len(series), 2, figsize=(12, height * len(series)), squeeze=False, layout="constrained"
         )
         for (left, right), one in zip(grid, series, strict=True):
-            _curves(left, one, tried, equalised, styles, len(matched.evaluation))
+            _curves(left, one, tried, equalised, styles, len(matched.evaluation), height - 0.8)
             _premiums(right, one, styles)
         file = io.BytesIO()
         about = {"Date": None} if form == "svg" else {"Software": None}
@@ -53,9 +59,16 @@ def _styles(languages: list[str], pyplot: Any) -> Styles:
 
 
 def _curves(
-    axes: Any, series: Series, tried: Cells, equalised: Cells, styles: Styles, count: int
+    axes: Any,
+    series: Series,
+    tried: Cells,
+    equalised: Cells,
+    styles: Styles,
+    count: int,
+    inches: float,
 ) -> None:
-    """Tokens for each of `count` sentences against vocabulary size; rings are equalised."""
+    """Tokens for each of `count` sentences against vocabulary size; rings are equalised.
+    inches: height of the panel."""
     points: dict[str, dict[int, float]] = {}
     for cells in (tried, equalised):
         for cell, found in cells.items():
@@ -92,7 +105,7 @@ def _curves(
     amount = f", {series.amount:,} bytes" if series.amount else ""
     axes.set_title(f"{series.algorithm}{amount}", fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    _name_ends(axes, ends, styles)
+    _name_ends(axes, ends, styles, inches)
 
 
 def _ticks(axes: Any, sizes: list[int]) -> None:
@@ -107,7 +120,9 @@ def _ticks(axes: Any, sizes: list[int]) -> None:
     axes.set_xticklabels([f"{size:,}" for size in kept])
 
 
-def _name_ends(axes: Any, ends: dict[str, tuple[int, float]], styles: Styles) -> None:
+def _name_ends(
+    axes: Any, ends: dict[str, tuple[int, float]], styles: Styles, inches: float
+) -> None:
     """Names in a column at the right, in the order of the curves' ends, pushed apart."""
     order = sorted(ends, key=lambda one: ends[one][1])
     if len(order) > MANY:
@@ -115,7 +130,7 @@ def _name_ends(axes: Any, ends: dict[str, tuple[int, float]], styles: Styles) ->
     if not order:
         return
     low, high = axes.get_ylim()
-    step = (high - low) / max(len(order), 26)
+    step = (high - low) * LINE / inches
     heights: list[float] = []
     for one in order:
         heights.append(max(ends[one][1], heights[-1] + step if heights else low))
@@ -148,19 +163,23 @@ def _premiums(axes: Any, series: Series, styles: Styles) -> None:
     pair = series.equalised
     before, after = pair.before.premiums, pair.after.premiums
     order = sorted(before, key=lambda one: (before[one], one))
+    some = ""
+    if len(order) > ROWS:
+        cheap = ROWS // 4
+        some = f" ({cheap} cheapest and {ROWS - cheap} dearest of {len(order)})"
+        order = order[:cheap] + order[cheap - ROWS :]
     reach = {fit.language: fit.status for fit in series.fits}
     for height, one in enumerate(order):
         axes.plot([before[one], after[one]], [height, height], color="0.8", lw=1.2, zorder=0)
         axes.plot(before[one], height, "o", mfc="white", mec=styles[one][0], ms=5)
         axes.plot(after[one], height, "o", color=styles[one][0], ms=5)
     axes.axvline(1, color="0.5", lw=0.8, ls="--", zorder=0)
-    small = len(order) > 40
     marks = {"out of reach": " (out of reach)", "extrapolated": " (extrapolated)"}
     names = [one + marks.get(reach[one], "") for one in order]
-    axes.set_yticks(range(len(order)), names, fontsize=4 if small else 7)
+    axes.set_yticks(range(len(order)), names, fontsize=7)
     axes.set_ylim(-0.7, len(order) - 0.3)
     axes.set_xlabel("premium")
     axes.set_title(
-        f"open: {pair.before.vocabulary:,} tokens for all; filled: equalised sizes",
+        f"open: {pair.before.vocabulary:,} tokens for all; filled: equalised sizes{some}",
         fontsize=9, loc="left",
     )  # fmt: skip

@@ -195,7 +195,7 @@ def _fit_row(series: Series, fit: Fit) -> list[str]:
     size = "—" if fit.size is None else f"{fit.size:,}"
     bounds = ""
     if fit.low is not None:
-        bounds = f"{fit.low:,.0f} … " + ("∞" if fit.high is None else f"{fit.high:,.0f}")
+        bounds = f"{fit.low:,.0f} … " + ("" if fit.high is None else f"{fit.high:,.0f}")
     pair = series.equalised
     sides = [
         tables.number(row.premiums.get(fit.language))
@@ -216,14 +216,17 @@ def _notes(text: Matched, series: Series, cells: list[dict[str, Any]]) -> list[s
         cell for cell in cells
         if (cell["algorithm"], cell["train_bytes"]) == (series.algorithm, series.amount)
     ]  # fmt: skip
-    short: dict[str, list[str]] = {}
-    for cell in ours:
-        if cell["note"] and not cell["equalised"]:
-            short.setdefault(f"{cell['language']}: {cell['note']}", []).append(
-                f"{cell['vocabulary']:,}"
-            )
-    lines += [f"not reached: {sizes}: {note}" for note, sizes in
-              ((note, ", ".join(sizes)) for note, sizes in short.items())]  # fmt: skip
+    tried = [cell for cell in ours if cell["note"] and not cell["equalised"]]
+    most = {cell["language"]: cell["reached"] for cell in tried if cell["reached"]}
+    if most:
+        each = ", ".join(f"{one} {reached:,}" for one, reached in most.items())
+        lines.append(f"the text does not yield all sizes; the most it yields: {each}")
+    without: dict[str, list[str]] = {}
+    for cell in tried:
+        if cell["reached"] is None:
+            note = f"{cell['language']}: {cell['note']}"
+            without.setdefault(note, []).append(f"{cell['vocabulary']:,}")
+    lines += [f"not trained: {', '.join(sizes)}: {note}" for note, sizes in without.items()]
     misses = {
         fit.language: fit.miss
         for fit in series.fits
