@@ -69,6 +69,7 @@ def _curves(
 ) -> None:
     """Tokens for each of `count` sentences against vocabulary size; rings are equalised.
     inches: height of the panel."""
+    many = len(styles) > MANY
     points: dict[str, dict[int, float]] = {}
     for cells in (tried, equalised):
         for cell, found in cells.items():
@@ -81,7 +82,15 @@ def _curves(
                 points.setdefault(cell.language, {})[found.reached] = mean
             else:
                 ring = styles[cell.language][0]
-                axes.plot(found.reached, mean, "o", mfc="none", mec=ring, ms=9, mew=1.4)
+                axes.plot(
+                    found.reached,
+                    mean,
+                    "o",
+                    mfc="none",
+                    mec=ring,
+                    ms=5 if many else 9,
+                    mew=0.8 if many else 1.4,
+                )
     for one, own in points.items():
         sizes = sorted(own)
         axes.plot(
@@ -90,8 +99,8 @@ def _curves(
             marker="o",
             color=styles[one][0],
             ls=styles[one][1],
-            ms=3,
-            lw=1.2,
+            ms=1.5 if many else 3,
+            lw=0.6 if many else 1.2,
         )
     ends = {one: (max(own), own[max(own)]) for one, own in points.items()}
     if series.level is not None:
@@ -166,7 +175,7 @@ def _premiums(axes: Any, series: Series, styles: Styles) -> None:
     some = ""
     if len(order) > ROWS:
         cheap = ROWS // 4
-        some = f" ({cheap} cheapest and {ROWS - cheap} dearest of {len(order)})"
+        some = f"\n({cheap} cheapest and {ROWS - cheap} dearest of {len(order)})"
         order = order[:cheap] + order[cheap - ROWS :]
     reach = {fit.language: fit.status for fit in series.fits}
     for height, one in enumerate(order):
