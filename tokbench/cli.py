@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tokbench import own_version
+from tokbench.arguments import FORMATS
+from tokbench.arguments import positive as _positive
+from tokbench.arguments import sweep as sweep_arguments
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
-
-FORMATS = ("table", "json", "csv", "md")
 
 _EXAMPLES = """examples:
   tokbench eval mistral:v3                       a packaged vocabulary on data that is there at once
@@ -135,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     _board(redundancy)
     redundancy.add_argument("--format", choices=("table", "json"), default="table")
 
+    sweep_arguments(command("sweep", "which vocabulary sizes make languages pay the same?"))
+
     data = command("data", "fetch, verify or list datasets")
     data.add_argument("action", choices=("fetch", "verify", "list"))
     data.add_argument("name", nargs="?", metavar="NAME")
@@ -178,12 +181,6 @@ def _format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table")
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (see `tokbench.errors`)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -225,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BUG
 
 
-_RESUMED = (["eval"], ["compare"])
+_RESUMED = (["eval"], ["compare"], ["sweep"])
 """Commands that keep their finished shards."""
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

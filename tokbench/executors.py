@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tokbench.errors import UserError
 from tokbench.files import atomic_write
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tokbench.bench import Bench, Job
     from tokbench.plan import Shard
     from tokbench.runner import Progress
+
+
+T = TypeVar("T")
 
 
 def run(
@@ -37,30 +40,59 @@ def run(
             if progress:
                 progress(done, len(shards))
         return
-    workers = min(workers, len(waiting))
+    jobs = [(shards[n], _path(folder, n)) for n in waiting]
+
+    def another() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done, len(shards))
+
+    spread(_work, jobs, workers, _begin, (bench.job, bench.key), another)
+
+
+def spread(
+    work: Callable[[T], object],
+    jobs: Sequence[T],
+    workers: int,
+    begin: Callable[..., None],
+    given: tuple[object, ...],
+    done: Callable[[], None],
+) -> None:
+    """Call `work` on every job in at most `workers` other processes, and `done` here after each.
+
+    Each process is started with `begin(threads, *given)`, where `threads` is its part of the
+    cores. `work` leaves a file, whole or not at all: Ctrl-C ends the processes at once.
+    """
+    workers = min(workers, len(jobs))
+    threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin, initargs=(bench.job, bench.key, workers)
+        workers, mp_context=context, initializer=_start, initargs=(threads, begin, given)
     ) as pool:
         with _interrupts_ignored():
-            futures = [pool.submit(_work, shards[n], _path(folder, n)) for n in waiting]
+            futures = [pool.submit(work, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 future.result()
-                done += 1
-                if progress:
-                    progress(done, len(shards))
+                done()
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
-                process.terminate()  # a shard is written whole or not at all
+                process.terminate()  # a job's file is written whole or not at all
             if isinstance(error, BrokenProcessPool):
                 raise UserError(
-                    "a worker process died (out of memory?); finished shards are kept: run the "
+                    "a worker process died (out of memory?); what is finished is kept: run the "
                     "same command again, with fewer --workers"
                 ) from error
             raise
+
+
+def _start(threads: int, begin: Callable[..., None], given: tuple[object, ...]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["RAYON_NUM_THREADS"] = str(threads)  # cores are shared, not fought over
+    begin(threads, *given)
 
 
 @contextmanager
@@ -84,12 +116,9 @@ def _path(folder: Path, number: int) -> Path:
 _bench: Bench | UserError | None = None
 
 
-def _begin(job: Job, key: str, workers: int) -> None:
-    """Load tokenizer and data once in a worker; cores are shared, not fought over."""
+def _begin(threads: int, job: Job, key: str) -> None:
+    """Load tokenizer and data once in a worker."""
     global _bench
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    os.environ["RAYON_NUM_THREADS"] = str(threads)
     from tokbench.bench import open_bench
 
     try:
@@ -112,7 +141,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(shard: Shard, path: Path) -> None:
+def _work(job: tuple[Shard, Path]) -> None:
+    shard, path = job
     if isinstance(_bench, UserError):
         raise _bench
     assert _bench is not None

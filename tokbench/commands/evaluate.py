@@ -49,7 +49,7 @@ def measure_all(
                 spec, task, options.data or task.dataset,
                 options.split or (None if options.data else task.split), options.limit, given,
             )  # fmt: skip
-            with _progress(f"{tokenizer.name} · {task.name}") as progress:
+            with progress_bar(f"{tokenizer.name} · {task.name}") as progress:
                 out, again = Path(options.out), getattr(options, "again", False)
                 results.append(run_job(job, out, options.workers, progress, tokenizer, again))
     return results
@@ -91,7 +91,7 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
 
 
 @contextmanager
-def _progress(label: str) -> Iterator[Progress | None]:
+def progress_bar(label: str, unit: str = "shards") -> Iterator[Progress | None]:
     """A bar on a terminal, nothing on a pipe."""
     if not sys.stderr.isatty():
         yield None
@@ -104,7 +104,7 @@ def _progress(label: str) -> Iterator[Progress | None]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("shards"),
+        TextColumn(unit),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -17,7 +17,7 @@ from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.tokenizers.text.huggingface import HuggingFace
 from tokbench.tokenizers.text.spm import SentencePiece
-from tokbench.tokenizers.text.training import LEAST, TRAINERS, Recipe
+from tokbench.tokenizers.text.training import LEAST, STAGE, TRAINERS, Recipe, stage_of
 
 
 def load(reference: str, options: Options) -> TextTokenizer:
@@ -40,12 +40,16 @@ def load(reference: str, options: Options) -> TextTokenizer:
         if not texts:
             raise UserError(f"{options.name}: {dataset.name}:{dataset.split} is empty")
         atomic_write(path, TRAINERS[recipe.algorithm](texts, recipe))
-    content = read_bytes(path)
     share = f", first {recipe.limit} samples of each group" if recipe.limit else ""
     source = f"trained on {dataset.label}{share} by {recipe.made_by}"
+    return assembled(read_bytes(path), recipe, source)
+
+
+def assembled(content: bytes, recipe: Recipe, source: str) -> TextTokenizer:
+    """The adapter for what a trainer made."""
     if recipe.algorithm == "unigram":
-        return SentencePiece(content, options.name, source)
-    return HuggingFace(Tokenizer.from_str(content.decode()), options.name, source=source)
+        return SentencePiece(content, recipe.name, source)
+    return HuggingFace(Tokenizer.from_str(content.decode()), recipe.name, source=source)
 
 
 def _recipe(algorithm: str, options: Options) -> Recipe:
@@ -56,12 +60,12 @@ def _recipe(algorithm: str, options: Options) -> Recipe:
         )
     vocabulary = options.integer("vocab", 8000, LEAST, 1_000_000)
     limit = options.integer("limit", 0, 0, 1 << 40)
-    stage = max(256, round(vocabulary * _share(options))) if algorithm == "superbpe" else 0
+    stage = stage_of(vocabulary, _share(options)) if algorithm == "superbpe" else 0
     return Recipe(options.name, algorithm, vocabulary, limit, stage)
 
 
 def _share(options: Options) -> float:
-    value = str(options.take("stage", "0.8"))
+    value = str(options.take("stage", str(STAGE)))
     try:
         share = float(value)
     except ValueError:

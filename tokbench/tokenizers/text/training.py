@@ -42,7 +42,24 @@ COVERAGE = 0.9995
 """Share of the characters that unigram and WordPiece spell (SentencePiece's default); the
 rest, rare ones, become bytes and [UNK]."""
 
+STAGE = 0.8
+"""Share of a superbpe vocabulary that is learnt inside words."""
+
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def stage_of(vocabulary: int, share: float = STAGE) -> int:
+    """Tokens of a superbpe vocabulary that are learnt inside words: the bytes at least."""
+    return max(256, round(vocabulary * share))
+
+
+class Shortfall(UserError):
+    """The text yields fewer tokens than asked for. reach: the most it yields to the same
+    options, None where that is not known."""
+
+    def __init__(self, message: str, reach: int | None = None):
+        super().__init__(message)
+        self.reach = reach
 
 
 @dataclass(frozen=True)
@@ -72,11 +89,12 @@ class Recipe:
         numbers = map(str, (VERSION, self.vocabulary, self.limit, self.stage))
         return sha256(self.algorithm, *numbers, dataset.fingerprint, self.made_by)
 
-    def short(self, found: int, wanted: int, way: str) -> UserError:
+    def short(self, found: int, wanted: int, way: str) -> Shortfall:
         """The error for a text that yields fewer tokens than asked for."""
         other = f" or {way}" if found >= LEAST else ""
-        return UserError(
-            f"{self.name}: the text yields {found} tokens of {wanted}; give more text{other}"
+        return Shortfall(
+            f"{self.name}: the text yields {found} tokens of {wanted}; give more text{other}",
+            None if self.stage else found,
         )
 
     def narrow(self, least: int) -> UserError:

@@ -1,0 +1,86 @@
+"""Argument types that refuse in one line, and the arguments of `tokbench sweep`."""
+
+from __future__ import annotations
+
+import argparse
+
+FORMATS = ("table", "json", "csv", "md")
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def names(text: str) -> list[str]:
+    """`a,b,c`, each once."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of names: a,b,c")
+    return list(dict.fromkeys(found))
+
+
+def sizes(text: str) -> list[int]:
+    """`500,1000`, ascending, each once."""
+    return sorted({positive(size.strip()) for size in text.split(",")})
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, neither of them."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share between 0 and 1")
+    return found
+
+
+def sweep(parser: argparse.ArgumentParser) -> None:
+    """What `tokbench sweep` takes."""
+    parser.add_argument(
+        "--algorithm", type=names, default=["bpe"], metavar="NAME,…",
+        help="bpe, unigram, wordpiece, superbpe; default: bpe",
+    )  # fmt: skip
+    parser.add_argument(
+        "--vocab", type=sizes, default=[500, 1000, 2000, 4000], metavar="N,…",
+        help="vocabulary sizes; default: 500,1000,2000,4000",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", default="flores200", metavar="NAME_OR_PATH",
+        help="parallel text to evaluate on; default: flores200",
+    )  # fmt: skip
+    parser.add_argument("--split", metavar="SPLIT")
+    parser.add_argument(
+        "--on", metavar="NAME_OR_PATH", help="training text; default: other sentences of --data"
+    )
+    parser.add_argument("--on-split", metavar="SPLIT")
+    parser.add_argument(
+        "--train-share", type=share, default=0.8, metavar="X",
+        help="without --on: share of the sentences to train on; default: 0.8",
+    )  # fmt: skip
+    parser.add_argument(
+        "--train-bytes", type=sizes, default=[], metavar="N,…",
+        help="amounts of training text, in bytes of the reference; default: the most all have",
+    )  # fmt: skip
+    parser.add_argument(
+        "--match", choices=("sentences", "content", "bytes"),
+        help="training text of a language: the same sentences (default where parallel), the same "
+        "bytes times its byte premium (default elsewhere), or the same bytes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--languages", type=names, default=[], metavar="CODE,…", help="default: all"
+    )
+    parser.add_argument("--reference", metavar="CODE", help="default: eng_Latn, else the first")
+    parser.add_argument(
+        "--at", type=positive, metavar="N",
+        help="equalise to the reference's tokens at this size; default: near its middle size, "
+        "where most languages can follow",
+    )  # fmt: skip
+    parser.add_argument("--out", default="sweep", metavar="DIR", help="results; default: sweep")
+    parser.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="processes; default 1"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="table")
