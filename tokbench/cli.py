@@ -135,6 +135,35 @@ def _parser() -> argparse.ArgumentParser:
     _board(redundancy)
     redundancy.add_argument("--format", choices=("table", "json"), default="table")
 
+    mixture = command("mixture", "what was a BPE trained on? shares of given categories of text")
+    mixture.add_argument("spec", metavar="SPEC", help="family:reference or a path")
+    mixture.add_argument(
+        "--on",
+        required=True,
+        metavar="NAME_OR_PATH",
+        help="the categories: a dataset with groups, or a folder with a file for each",
+    )
+    mixture.add_argument("--split", metavar="SPLIT")
+    mixture.add_argument(
+        "--merges", type=_positive, default=3000, metavar="N", help="first merges; default 3000"
+    )
+    mixture.add_argument(
+        "--bytes-per-category", type=_positive, metavar="N", help="the first N bytes; default: all"
+    )
+    mixture.add_argument(
+        "--bootstrap",
+        type=_replicates,
+        default=50,
+        metavar="N",
+        help="replicates for the intervals; default 50, 0 for none",
+    )
+    mixture.add_argument("--seed", type=_natural, default=0, metavar="S", help="of the bootstrap")
+    mixture.add_argument(
+        "--workers", type=_positive, default=1, metavar="N", help="processes; default 1"
+    )
+    mixture.add_argument("--out", metavar="DIR", help="write the result as JSON there")
+    _format(mixture)
+
     data = command("data", "fetch, verify or list datasets")
     data.add_argument("action", choices=("fetch", "verify", "list"))
     data.add_argument("name", nargs="?", metavar="NAME")
@@ -181,6 +210,18 @@ def _format(parser: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def _natural(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
+
+
+def _replicates(text: str) -> int:
+    if not text.isdigit() or int(text) == 1:
+        raise argparse.ArgumentTypeError(f"'{text}': give 0, or 2 replicates or more")
     return int(text)
 
 

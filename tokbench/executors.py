@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tokbench.errors import UserError
 from tokbench.files import atomic_write
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tokbench.bench import Bench, Job
     from tokbench.plan import Shard
     from tokbench.runner import Progress
+
+
+Result = TypeVar("Result")
 
 
 def run(
@@ -63,6 +66,36 @@ def run(
             raise
 
 
+def mapped(
+    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], workers: int
+) -> list[Result]:
+    """Results of the tasks in their order, computed here or in `workers` other processes."""
+    if workers <= 1 or len(tasks) <= 1:
+        return [function(*task) for task in tasks]
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(
+        min(workers, len(tasks)), mp_context=context, initializer=_follow_parent
+    ) as pool:
+        with _interrupts_ignored():
+            futures = [pool.submit(function, *task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(
+                    "a worker process died (out of memory?); try fewer --workers"
+                ) from error
+            raise
+
+
+def _follow_parent() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
     """Processes started here never see Ctrl-C, which a terminal sends to all of them: this
@@ -87,7 +120,7 @@ _bench: Bench | UserError | None = None
 def _begin(job: Job, key: str, workers: int) -> None:
     """Load tokenizer and data once in a worker; cores are shared, not fought over."""
     global _bench
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _follow_parent()
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     from tokbench.bench import open_bench
