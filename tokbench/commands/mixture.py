@@ -110,8 +110,9 @@ def _notes(found: Mixture, replicates: int) -> list[str]:
     ]
     if replicates:
         notes.append(
-            f"intervals: 1.96 standard deviations of {replicates} bootstrap replicates over {BLOCKS} "
-            "blocks of each category; they leave out how unlike the tokenizer's own text may be"
+            f"intervals: 1.96 standard deviations of {replicates} bootstrap replicates over "
+            f"{BLOCKS} blocks of each category; they know of this text's chance alone, not of how "
+            "little or unlike the tokenizer's own text was"
         )
     if found.slack > CUT:
         notes.append(
