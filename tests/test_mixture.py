@@ -278,6 +278,19 @@ def test_a_model_and_its_conversion_have_the_same_merges(real, shared: Path) -> 
     assert [len(word) for word in ours] == [len(word) for word in listed]
 
 
+def test_categories_that_are_one_tell_nothing(tmp_path: Path) -> None:
+    lines = draw("one", 1e5, np.random.default_rng(3))
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=60, show_progress=False))
+    backend.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "data").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "data" / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    arguments = tmp_path / "tokenizer.json", "--on", tmp_path / "data"
+    refused(called("mixture", *arguments), "tell nothing of the mixture")
+
+
 def test_bad_input_gets_one_line(known: tuple[Path, Path], tmp_path: Path) -> None:
     tokenizer, data = known
     one, empty, few = tmp_path / "one", tmp_path / "empty", tmp_path / "few"

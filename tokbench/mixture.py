@@ -68,7 +68,7 @@ def infer(
     """The mixture from the first `most` merges and counted pretokens.
 
     least: occurrences in all the text that a merge needs to be used (rarer ones are noise).
-    Raises `UserError` when too few merges are left.
+    Raises `UserError` when too few merges are left, and when they tell nothing.
     """
     say = progress or (lambda _: None)
     say("replaying the merges")
@@ -83,6 +83,11 @@ def infer(
             f"needs {FEWEST}; give more text, or text like the tokenizer's"
         )
     solution = solved(history.violated, Rows.none(len(sizes)), say)
+    if not len(solution.found.merge):
+        raise UserError(
+            "the merges fit equal shares and many others: categories so alike, or so few merges, "
+            "tell nothing of the mixture"
+        )
     intervals = None
     if bootstrap:
         say("bootstrap")
