@@ -1,4 +1,4 @@
-"""Argument types that refuse in one line, and the arguments of `tokbench sweep`."""
+"""Argument types that refuse in one line, and the arguments of the longer commands."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ def positive(text: str) -> int:
     """A whole number above 0."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
+
+
+def replicates(text: str) -> int:
+    """0, or 2 or more."""
+    if not text.isdigit() or int(text) == 1:
+        raise argparse.ArgumentTypeError(f"'{text}': give 0, or 2 replicates or more")
     return int(text)
 
 
@@ -83,4 +97,35 @@ def sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=positive, default=1, metavar="N", help="processes; default 1"
     )
+    parser.add_argument("--format", choices=FORMATS, default="table")
+
+
+def mixture(parser: argparse.ArgumentParser) -> None:
+    """What `tokbench mixture` takes."""
+    parser.add_argument("spec", metavar="SPEC", help="family:reference or a path")
+    parser.add_argument(
+        "--on",
+        required=True,
+        metavar="NAME_OR_PATH",
+        help="the categories: a dataset with groups, or a folder with a file for each",
+    )
+    parser.add_argument("--split", metavar="SPLIT")
+    parser.add_argument(
+        "--merges", type=positive, default=3000, metavar="N", help="first merges; default 3000"
+    )
+    parser.add_argument(
+        "--bytes-per-category", type=positive, metavar="N", help="the first N bytes; default: all"
+    )
+    parser.add_argument(
+        "--bootstrap",
+        type=replicates,
+        default=50,
+        metavar="N",
+        help="replicates for the intervals; default 50, 0 for none",
+    )
+    parser.add_argument("--seed", type=natural, default=0, metavar="S", help="of the bootstrap")
+    parser.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="processes; default 1"
+    )
+    parser.add_argument("--out", metavar="DIR", help="write the result as JSON there")
     parser.add_argument("--format", choices=FORMATS, default="table")

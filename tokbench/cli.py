@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from tokbench import own_version
 from tokbench.arguments import FORMATS
+from tokbench.arguments import mixture as mixture_arguments
 from tokbench.arguments import positive as _positive
 from tokbench.arguments import sweep as sweep_arguments
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
@@ -137,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     redundancy.add_argument("--format", choices=("table", "json"), default="table")
 
     sweep_arguments(command("sweep", "which vocabulary sizes make languages pay the same?"))
+
+    mixture_arguments(command("mixture", "what was a BPE trained on? shares of categories"))
 
     data = command("data", "fetch, verify or list datasets")
     data.add_argument("action", choices=("fetch", "verify", "list"))

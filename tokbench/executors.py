@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 def run(
@@ -52,18 +53,21 @@ def run(
 
 
 def spread(
-    work: Callable[[T], object],
+    work: Callable[[T], Result],
     jobs: Sequence[T],
     workers: int,
-    begin: Callable[..., None],
-    given: tuple[object, ...],
-    done: Callable[[], None],
-) -> None:
-    """Call `work` on every job in at most `workers` other processes, and `done` here after each.
+    begin: Callable[..., None] | None = None,
+    given: tuple[object, ...] = (),
+    done: Callable[[], None] | None = None,
+) -> list[Result]:
+    """Results of `work` on every job, in order, from at most `workers` other processes (one or
+    none: in this one); `done` is called here after each.
 
     Each process is started with `begin(threads, *given)`, where `threads` is its part of the
-    cores. `work` leaves a file, whole or not at all: Ctrl-C ends the processes at once.
+    cores. A file that `work` leaves is whole or not there: Ctrl-C ends the processes at once.
     """
+    if begin is None and (workers <= 1 or len(jobs) <= 1):
+        return [work(job) for job in jobs]
     workers = min(workers, len(jobs))
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
@@ -76,7 +80,9 @@ def spread(
         try:
             for future in as_completed(futures):
                 future.result()
-                done()
+                if done:
+                    done()
+            return [future.result() for future in futures]
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
@@ -89,10 +95,11 @@ def spread(
             raise
 
 
-def _start(threads: int, begin: Callable[..., None], given: tuple[object, ...]) -> None:
+def _start(threads: int, begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["RAYON_NUM_THREADS"] = str(threads)  # cores are shared, not fought over
-    begin(threads, *given)
+    if begin:
+        begin(threads, *given)
 
 
 @contextmanager

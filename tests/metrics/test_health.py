@@ -21,7 +21,7 @@ from tokbench.metrics.text.census import (
     class_of,
     script_of,
 )
-from tokbench.metrics.text.health import JunkMerges, Reachability, UnusedByScript, merges_of
+from tokbench.metrics.text.health import JunkMerges, Reachability, UnusedByScript
 from tokbench.metrics.text.oddities import LongestToken, OddTokens
 from tokbench.specs import load_tokenizer
 from tokbench.tokenizers.text.adapter import TextTokenizer
@@ -197,11 +197,11 @@ def test_ranks_imply_the_merges_that_a_file_lists(shared: Path) -> None:
     arguments = {
         "name": "t", "pat_str": r"\w+|\W+", "mergeable_ranks": ranks, "special_tokens": {}
     }  # fmt: skip
-    merges = merges_of(Tiktoken(arguments, "t"))
+    merges = Tiktoken(arguments, "t").merges()
     pairs = [merges.parts(place) for place in range(len(merges.products))]
     assert pairs == [(97, 98), (99, 100), (256, 257), (258, 101)]
-    gpt2 = merges_of(load_tokenizer(str(shared / "tokenizers/gpt2.tokenizer.json")))
-    r50k = merges_of(load_tokenizer(str(shared / "tokenizers/r50k_base.tiktoken")))
+    gpt2 = load_tokenizer(str(shared / "tokenizers/gpt2.tokenizer.json")).merges()
+    r50k = load_tokenizer(str(shared / "tokenizers/r50k_base.tiktoken")).merges()
     places = range(0, 50_000, 97)
     assert [gpt2.products[k] for k in places] == [r50k.products[k] for k in places]
     assert [gpt2.parts(k) for k in places] == [r50k.parts(k) for k in places]

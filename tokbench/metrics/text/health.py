@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from string import ascii_lowercase, digits
 from typing import Any, NamedTuple
 
@@ -12,6 +11,8 @@ import numpy as np
 
 from tokbench.measured import Measured
 from tokbench.metrics.text.census import FIXED, Surfaces, VocabularyMetric, decoded
+from tokbench.tokenizers.text.adapter import TextTokenizer
+from tokbench.tokenizers.text.merges import Merges
 from tokbench.types import Ragged, Score
 
 _EDGES = (" ", "\n", ".", "(", ")", "-", "'", "я", "語", "A", *ascii_lowercase, *digits)
@@ -138,59 +139,6 @@ class UnusedByScript(VocabularyMetric):
             yield measured.score(name, count / n, n, unit="share", better="lower", note=note)
 
 
-class Merges:
-    """The merges of a BPE in the order learnt.
-
-    products: the id that each merge makes. parts: the two ids that merge number k joins, or
-    None where the vocabulary has no such pair.
-    """
-
-    def __init__(self, products: Sequence[int], parts: Callable[[int], tuple[int, int] | None]):
-        self.products, self.parts = products, parts
-
-
-def merges_of(tokenizer: Any) -> Merges | None:
-    """Listed merges (tokenizer.json) or those that ranks imply (tiktoken, Tekken)."""
-    kind, *rest = tokenizer.identity()
-    if kind == "tokenizers":
-        model = json.loads(rest[0])["model"]
-        return _listed(model["vocab"], model["merges"]) if model.get("merges") else None
-    if kind == "tiktoken":
-        return _ranked(tokenizer.pieces.pieces)
-    return None
-
-
-def _listed(vocabulary: dict[str, int], merges: Sequence[str | Sequence[str]]) -> Merges:
-    pairs: dict[int, tuple[int, int]] = {}
-    for merge in merges:
-        left, right = merge.split(" ") if isinstance(merge, str) else merge
-        product = vocabulary.get(left + right)
-        if product is not None and left in vocabulary and right in vocabulary:
-            pairs.setdefault(product, (vocabulary[left], vocabulary[right]))
-    products = list(pairs)
-    return Merges(products, lambda place: pairs[products[place]])
-
-
-def _ranked(pieces: Sequence[bytes]) -> Merges:
-    ranks = {piece: number for number, piece in enumerate(pieces) if piece}
-    products = [number for number, piece in enumerate(pieces) if len(piece) > 1]
-    return Merges(products, lambda place: _halves(pieces[products[place]], ranks))
-
-
-def _halves(piece: bytes, ranks: dict[bytes, int]) -> tuple[int, int] | None:
-    """The two tokens that the merges of lower rank leave of a token."""
-    own = ranks[piece]
-    parts = [piece[i : i + 1] for i in range(len(piece))]
-    while len(parts) > 2:
-        pairs = [ranks.get(parts[i] + parts[i + 1], own) for i in range(len(parts) - 1)]
-        at = min(range(len(pairs)), key=pairs.__getitem__)
-        if pairs[at] >= own:
-            return None
-        parts[at : at + 2] = [parts[at] + parts[at + 1]]
-    left, right = (ranks.get(part) for part in parts)
-    return None if left is None or right is None else (left, right)
-
-
 def inside_shares(merges: Merges, counts: np.ndarray, least: int) -> dict[int, float]:
     """Intermediate tokens and their highest IoS, from the counts of final tokens.
 
@@ -222,6 +170,7 @@ class JunkMerges(VocabularyMetric):
     junk. Depends on the data: compare on the same data only."""
 
     name = "junk-merges"
+    version = 2
     statistics = ("ids",)
     better = "lower"
     reference = "Picky BPE (2409.04599), IoS with threshold 0.9"
@@ -234,7 +183,8 @@ class JunkMerges(VocabularyMetric):
         self.threshold, self.least = threshold, least
 
     def scores(self, measured: Measured, surfaces: Surfaces) -> Iterator[Score]:
-        merges = merges_of(measured.tokenizer)
+        tokenizer = measured.tokenizer
+        merges = tokenizer.merges() if isinstance(tokenizer, TextTokenizer) else None
         if merges is None:
             note = "no merges: not a BPE, or its file does not list them"
             yield measured.score(self.name, None, 0, unit="share", better="lower", note=note)

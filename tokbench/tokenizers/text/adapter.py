@@ -9,6 +9,7 @@ import numpy as np
 
 from tokbench.files import sha256
 from tokbench.text.batch import TextBatch
+from tokbench.tokenizers.text.merges import Merges
 from tokbench.types import Codes, TokenizerSpec
 
 
@@ -117,6 +118,14 @@ class TextTokenizer:
         Called for texts that the byte table does not spell (a normaliser changed them).
         """
         return None
+
+    def merges(self) -> Merges | None:
+        """The merges of a BPE in the order learnt, or None."""
+        return None
+
+    def pretokens(self, text: str) -> Sequence[str] | Sequence[bytes]:
+        """The words of a text inside which merges happen, in `merges().letters`."""
+        raise AttributeError(f"{type(self).__name__} does not cut into pretokens")
 
     def vocabulary(self) -> Iterable[bytes]:
         """Surface bytes of the ids that text can produce, for comparing vocabularies."""

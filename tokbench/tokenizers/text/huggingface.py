@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tokbench.hub import require_hub
 from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.tokenizers.text.byte_tables import byte_table
+from tokbench.tokenizers.text.merges import Merges, Words, listed
 from tokbench.types import Codes, Ragged, TokenizerSpec
 
 SPECIALS = ("none", "add")
@@ -91,6 +93,39 @@ class HuggingFace(TextTokenizer):
     def decode(self, codes: Codes) -> list[str]:
         rows = [row.tolist() for row in codes.ids]
         return list(self._backend.decode_batch(rows, skip_special_tokens=self._add))
+
+    @cached_property
+    def _merges(self) -> Merges | None:
+        model = json.loads(self._content)["model"]
+        if not model.get("merges"):
+            return None
+        pairs = (m.split(" ") if isinstance(m, str) else m for m in model["merges"])
+        return listed(model["vocab"], pairs)
+
+    def merges(self) -> Merges | None:
+        return self._merges
+
+    @cached_property
+    def _words(self) -> Words | None:
+        """How to cut further where the words stand in characters, not in signs for bytes."""
+        state = json.loads(self._content)
+        for key in ("continuing_subword_prefix", "end_of_word_suffix"):
+            if state["model"].get(key):
+                raise UserError(f"{self.name}: its merges depend on the place in the word ({key})")
+        if "ByteLevel" in json.dumps([state["normalizer"], state["pre_tokenizer"]]):
+            return None
+        names = {number: token for token, number in state["model"]["vocab"].items()}
+        learnt = self._merges.products if self._merges else ()
+        return Words(names[number] for number in learnt)
+
+    def pretokens(self, text: str) -> Sequence[str]:
+        normalizer, cutter = self._backend.normalizer, self._backend.pre_tokenizer
+        if normalizer is not None:
+            text = normalizer.normalize_str(text)
+        found = [text] if cutter is None else [word for word, _ in cutter.pre_tokenize_str(text)]
+        if self._words is None:
+            return found
+        return [word for piece in found for word in self._words.split(piece)]
 
 
 class SlowTransformers(TextTokenizer):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from tokbench.errors import UserError, one_line
 from tokbench.files import read_bytes
 from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer, TokenBytes
+from tokbench.tokenizers.text.merges import Merges, Words, ranked
 from tokbench.types import Codes, Ragged, TokenizerSpec
 
 
@@ -64,6 +67,37 @@ class SentencePiece(TextTokenizer):
         spans = [np.array(row["offsets"], dtype=np.int32).reshape(-1, 2) for row in found]
         ids = Ragged.of([row["ids"] for row in found])
         return Codes((ids,), spans=np.concatenate(spans) if spans else np.empty((0, 2), np.int32))
+
+    def _kept(self) -> list[int]:
+        assert self.text_ids is not None
+        return np.flatnonzero(self.text_ids).tolist()
+
+    @cached_property
+    def _learnt(self) -> list[tuple[str, int]]:
+        """The learnt pieces and their ids in the order of their scores: a BPE's are -1, -2, -3, …
+        as learnt. Pieces that share a score were added by hand. Empty for a unigram model, whose
+        scores are logarithms of probabilities."""
+        processor = self._processor
+        kept = (i for i in self._kept() if not processor.is_byte(i))
+        scores = {i: processor.get_score(i) for i in kept}
+        times = Counter(scores.values())
+        whole = sum(score == int(score) for score in scores.values())
+        if whole < len(scores) or len(times) < 0.9 * len(scores):
+            return []
+        ordered = sorted((-score, i) for i, score in scores.items() if times[score] == 1)
+        return [(processor.id_to_piece(i), i) for _, i in ordered]
+
+    def merges(self) -> Merges | None:
+        learnt = self._learnt
+        letters = {p: i for i in self._kept() if len(p := self._processor.id_to_piece(i)) == 1}
+        return ranked([piece for piece, _ in learnt], letters | dict(learnt)) if learnt else None
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(piece for piece, _ in self._learnt)
+
+    def pretokens(self, text: str) -> Sequence[str]:
+        return self._words.split(self._processor.normalize(text))
 
     def decode(self, codes: Codes) -> list[str]:
         return list(self._processor.decode([row.tolist() for row in codes.ids]))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import regex
 import tiktoken
 from tiktoken_ext import openai_public
 
@@ -20,6 +21,7 @@ from tokbench.errors import UserError, near, one_line
 from tokbench.files import read_bytes, sha256_file
 from tokbench.specs import Options
 from tokbench.tokenizers.text.adapter import TextTokenizer, TokenBytes
+from tokbench.tokenizers.text.merges import Merges, ranked
 from tokbench.types import Codes, Ragged, TokenizerSpec
 
 SHORT = 64
@@ -57,6 +59,18 @@ class Tiktoken(TextTokenizer):
         listed = b"\n".join(base64.b64encode(piece) + b" %d" % rank for piece, rank in ranks)
         specials = json.dumps(self._arguments["special_tokens"], sort_keys=True)
         return "tiktoken", listed, self._arguments["pat_str"], specials, str(self._first)
+
+    def merges(self) -> Merges:
+        assert self.pieces is not None
+        tokens = {piece: number for number, piece in enumerate(self.pieces.pieces) if piece}
+        return ranked(list(tokens), tokens)  # ids stand in the order of ranks
+
+    @cached_property
+    def _pattern(self) -> regex.Pattern[str]:
+        return regex.compile(self._arguments["pat_str"])
+
+    def pretokens(self, text: str) -> Sequence[bytes]:
+        return [match[0].encode() for match in self._pattern.finditer(text)]
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
