@@ -11,13 +11,14 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import regex
 
 from tokbench.text.draws import Draws
 from tokbench.text.lookalikes import CONFUSED, NEAR_KEYS
+from tokbench.text.places import code_points, places
 
 VERSION = 1
 """Raised when a perturbation changes: it is part of every metric's signature."""
@@ -25,6 +26,9 @@ VERSION = 1
 EVERY = 50
 """Local perturbations make one edit for each so many characters, and at least one, so that the
 noise does not thin out in long samples."""
+
+NEARBY = 150
+"""Characters to either side in which a wrong letter is looked for."""
 
 SMILE, ENGINEER = "\U0001f642", "\U0001f469\u200d\U0001f4bb"
 ZERO_WIDTH_SPACE, SOFT_HYPHEN, NO_BREAK_SPACE = "\u200b", "\u00ad", "\u00a0"
@@ -40,11 +44,12 @@ Edit = tuple[int, int, str]
 
 
 class Perturbed(NamedTuple):
-    """A changed text. spans: for each edit, in order, characters [start, stop) of the old text
-    and [start, stop) of the new one; all characters outside them are the same."""
+    """A changed text. spans: int64 of shape (edits, 4), for each edit in order the characters
+    [start, stop) of the old text and [start, stop) of the new one; all characters outside them
+    are the same."""
 
     text: str
-    spans: list[tuple[int, int, int, int]]
+    spans: np.ndarray
 
 
 class Perturbation(NamedTuple):
@@ -55,14 +60,18 @@ class Perturbation(NamedTuple):
     """
 
     summary: str
-    edits: Callable[[str, Draws], list[Edit]]
+    change: Callable[[str, Draws], Perturbed | None]
     whole: bool = False
 
 
 def perturb(name: str, text: str) -> Perturbed | None:
     """The text under a perturbation of `PERTURBATIONS`; None where that changes nothing or
     leaves nothing."""
-    edits = PERTURBATIONS[name].edits(text, Draws(name, text))
+    changed = PERTURBATIONS[name].change(text, Draws(name, text))
+    return changed if changed and changed.text and changed.text != text else None
+
+
+def _edited(text: str, edits: Sequence[Edit]) -> Perturbed | None:
     if not edits:
         return None
     parts: list[str] = []
@@ -73,27 +82,26 @@ def perturb(name: str, text: str) -> Perturbed | None:
         spans.append((start, stop, made, made + len(new)))
         place, made = stop, made + len(new)
     parts.append(text[place:])
-    changed = "".join(parts)
-    return Perturbed(changed, spans) if changed and changed != text else None
+    return Perturbed("".join(parts), np.array(spans, dtype=np.int64))
 
 
 def _spread(
     text: str,
     draws: Draws,
-    places: Sequence[int],
+    where: Sequence[int],
     edit: Callable[[str, int, Draws], Edit | None],
 ) -> list[Edit]:
     """One edit in each stretch of about `EVERY` characters, at one of the places in it. Edits
     never touch: a character between them stays as it is."""
     edits: list[Edit] = []
-    if not places:
+    if not where:
         return edits
     windows = max(1, len(text) // EVERY)
     free, first = 0, 0
     for window in range(windows):
-        last = bisect_left(places, (window + 1) * len(text) // windows, first)
+        last = bisect_left(where, (window + 1) * len(text) // windows, first)
         if last > first:
-            at = places[first + draws.below(last - first)]
+            at = where[first + draws.below(last - first)]
             made = edit(text, at, draws) if at >= free else None
             if made is not None and made[0] >= free:
                 edits.append(made)
@@ -102,37 +110,13 @@ def _spread(
     return edits
 
 
-def _local(
-    places: Callable[[str], Sequence[int]], edit: Callable[[str, int, Draws], Edit | None]
-) -> Callable[[str, Draws], list[Edit]]:
-    return lambda text, draws: _spread(text, draws, places(text), edit)
-
-
-def _letters(text: str) -> list[int]:
-    return [place for place, c in enumerate(text) if c.isalpha()]
-
-
-def _inner(text: str) -> list[int]:
-    """Letters followed by a letter."""
-    return [place for place, (a, b) in enumerate(pairwise(text)) if a.isalpha() and b.isalpha()]
-
-
-def _swappable(text: str) -> list[int]:
-    return [place for place in _inner(text) if text[place] != text[place + 1]]
-
-
-def _word_ends(text: str) -> list[int]:
-    """Letters at whose right no letter, mark or number stands."""
-    follows = [*text[1:], " "]
-    return [
-        place
-        for place, (a, b) in enumerate(zip(text, follows, strict=True))
-        if a.isalpha() and unicodedata.category(b)[0] not in "LMN"
-    ]
-
-
-def _blanks(text: str) -> list[int]:
-    return [place for place, c in enumerate(text) if c == " "]
+def _at(
+    kind: str, edit: Callable[[str, int, Draws], Edit | None]
+) -> Callable[[str, Draws], Perturbed | None]:
+    """Local edits at the places of a kind."""
+    return lambda text, draws: _edited(
+        text, _spread(text, draws, getattr(places(text), kind), edit)
+    )
 
 
 @cache
@@ -143,7 +127,7 @@ def _script(letter: str) -> str:
 
 def _another(text: str, place: int, draws: Draws) -> str | None:
     """What a finger might hit instead: a key beside it, or for letters that are not on an
-    English keyboard another letter of the same script and case that the sample has."""
+    English keyboard another letter of the same script and case that stands nearby."""
     letter = text[place]
     keys = NEAR_KEYS.get(letter.lower())
     if keys:
@@ -152,7 +136,7 @@ def _another(text: str, place: int, draws: Draws) -> str | None:
     script, upper = _script(letter), letter.isupper()
     same = sorted(
         c
-        for c in set(text)
+        for c in set(text[max(0, place - NEARBY) : place + NEARBY])
         if c != letter and c.isalpha() and c.isupper() == upper and _script(c) == script
     )
     return same[draws.below(len(same))] if same else None
@@ -176,12 +160,16 @@ def _substitute(text: str, place: int, draws: Draws) -> Edit | None:
     return None if other is None else (place, place + 1, other)
 
 
-def _misread(text: str, place: int, draws: Draws) -> Edit | None:
-    found = _CONFUSABLE.match(text, place)
-    if found is None:
-        return None
-    others = CONFUSED[found[0]]
-    return place, found.end(), others[draws.below(len(others))]
+def _misread(text: str, draws: Draws) -> Perturbed | None:
+    where = [found.start() for found in _CONFUSABLE.finditer(text)]
+
+    def edit(text: str, place: int, draws: Draws) -> Edit:
+        pair = text[place : place + 2]
+        read = pair if pair in CONFUSED else text[place]
+        others = CONFUSED[read]
+        return place, place + len(read), others[draws.below(len(others))]
+
+    return _edited(text, _spread(text, draws, where, edit))
 
 
 def _put(new: str) -> Callable[[str, int, Draws], Edit]:
@@ -194,34 +182,40 @@ def _instead(new: str) -> Callable[[str, int, Draws], Edit]:
     return lambda text, place, draws: (place, place + 1, new)
 
 
-def _trail(text: str, draws: Draws) -> list[Edit]:
-    return [] if text[-1:].isspace() else [(len(text), len(text), " ")]
+def _trail(text: str, draws: Draws) -> Perturbed | None:
+    return None if text[-1:].isspace() else _edited(text, [(len(text), len(text), " ")])
 
 
-def _cased(change: Callable[[str], str]) -> Callable[[str, Draws], list[Edit]]:
-    def edits(text: str, draws: Draws) -> list[Edit]:
-        changed: Sequence[str] = change(text)
-        if len(changed) != len(text):  # ß to SS: character by character
-            changed = [change(c) for c in text]
-        both = zip(text, changed, strict=True)
-        return [(place, place + 1, new) for place, (old, new) in enumerate(both) if old != new]
+def _cased(change: Callable[[str], str]) -> Callable[[str, Draws], Perturbed | None]:
+    def changed(text: str, draws: Draws) -> Perturbed | None:
+        whole = change(text)
+        if len(whole) != len(text):  # ß to SS: character by character
+            by_one = [(place, place + 1, change(c)) for place, c in enumerate(text)]
+            return _edited(text, [edit for edit in by_one if edit[2] != text[edit[0]]])
+        at = np.flatnonzero(code_points(text) != code_points(whole))
+        return Perturbed(whole, np.stack((at, at + 1, at, at + 1), axis=1)) if len(at) else None
 
-    return edits
+    return changed
 
 
-def _titled(text: str, draws: Draws) -> list[Edit]:
+def _titled(text: str, draws: Draws) -> Perturbed | None:
     found = _FIRST_LETTER.finditer(text)
     edits = [(m.start(), m.end(), m[0].title()) for m in found]
-    return [edit for edit in edits if edit[2] != text[edit[0]]]
+    return _edited(text, [edit for edit in edits if edit[2] != text[edit[0]]])
 
 
 def _by_cluster(change: Callable[[str], str], text: str) -> list[Edit]:
     """The change of every grapheme cluster; of all between the first and the last difference
     where clusters are not changed independently of each other."""
-    clusters = [(m.start(), m.end(), change(m[0])) for m in _CLUSTER.finditer(text)]
-    whole = change(text)
-    if "".join(cluster[2] for cluster in clusters) == whole:
-        return [c for c in clusters if c[2] != text[c[0] : c[1]]]
+    whole, made, edits = change(text), [], []
+    for found in _CLUSTER.finditer(text):
+        old = found[0]
+        new = old if old.isascii() else change(old)
+        made.append(new)
+        if new != old:
+            edits.append((found.start(), found.end(), new))
+    if "".join(made) == whole:
+        return edits
     shorter, front, back = min(len(text), len(whole)), 0, 0
     while front < shorter and text[front] == whole[front]:
         front += 1
@@ -239,52 +233,52 @@ def _stripped(cluster: str) -> str:
     return unicodedata.normalize("NFC", bare) if bare and bare != apart else cluster
 
 
-def _bare(text: str, draws: Draws) -> list[Edit]:
+def _bare(text: str, draws: Draws) -> Perturbed | None:
     if text.isascii():
-        return []
+        return None
     clusters = ((m.start(), m.end(), m[0]) for m in _CLUSTER.finditer(text))
-    return [(a, b, new) for a, b, old in clusters if (new := _stripped(old)) != old]
+    edits = [(a, b, new) for a, b, old in clusters if (new := _stripped(old)) != old]
+    return _edited(text, edits)
 
 
-def _normal(form: str) -> Callable[[str, Draws], list[Edit]]:
-    def change(text: str) -> str:
+def _normal(form: str) -> Callable[[str, Draws], Perturbed | None]:
+    def normalised(text: str) -> str:
         return unicodedata.normalize(form, text)  # type: ignore[arg-type]
 
-    def edits(text: str, draws: Draws) -> list[Edit]:
+    def changed(text: str, draws: Draws) -> Perturbed | None:
         if unicodedata.is_normalized(form, text):  # type: ignore[arg-type]
-            return []
-        return _by_cluster(change, text)
+            return None
+        return _edited(text, _by_cluster(normalised, text))
 
-    return edits
+    return changed
 
 
 PERTURBATIONS: dict[str, Perturbation] = {
-    "swap": Perturbation("two neighbouring letters swapped", _local(_swappable, _swap)),
-    "delete": Perturbation("a letter left out", _local(_letters, _delete)),
-    "insert": Perturbation("a letter too many", _local(_letters, _insert)),
-    "substitute": Perturbation("a wrong letter", _local(_letters, _substitute)),
-    "ocr": Perturbation(
-        "a letter misread: rn for m, 1 for l, 0 for O",
-        _local(lambda text: [m.start() for m in _CONFUSABLE.finditer(text)], _misread),
-    ),
+    "swap": Perturbation("two neighbouring letters swapped", _at("swappable", _swap)),
+    "delete": Perturbation("a letter left out", _at("letters", _delete)),
+    "insert": Perturbation("a letter too many", _at("letters", _insert)),
+    "substitute": Perturbation("a wrong letter", _at("letters", _substitute)),
+    "ocr": Perturbation("a letter misread: rn for m, 1 for l, 0 for O", _misread),
     "lower": Perturbation("all lower case", _cased(str.lower), whole=True),
     "upper": Perturbation("all upper case", _cased(str.upper), whole=True),
     "title": Perturbation("every word's first letter upper case", _titled, whole=True),
     "diacritics": Perturbation("diacritics left out", _bare, whole=True),
     "nfc": Perturbation("composed (NFC)", _normal("NFC"), whole=True),
     "nfd": Perturbation("decomposed (NFD)", _normal("NFD"), whole=True),
-    "double-blank": Perturbation("a blank doubled", _local(_blanks, _instead("  "))),
-    "tab": Perturbation("a tab for a blank", _local(_blanks, _instead("\t"))),
-    "no-break-space": Perturbation("U+00A0 for a blank", _local(_blanks, _instead(NO_BREAK_SPACE))),
+    "double-blank": Perturbation("a blank doubled", _at("blanks", _instead("  "))),
+    "tab": Perturbation("a tab for a blank", _at("blanks", _instead("\t"))),
+    "no-break-space": Perturbation("U+00A0 for a blank", _at("blanks", _instead(NO_BREAK_SPACE))),
     "trailing-blank": Perturbation("a blank at the end", _trail),
-    "emoji": Perturbation("an emoji after a word", _local(_word_ends, _put(SMILE))),
+    "emoji": Perturbation("an emoji after a word", _at("word_ends", _put(SMILE))),
     "emoji-zwj": Perturbation(
-        "an emoji joined by U+200D after a word", _local(_word_ends, _put(ENGINEER))
+        "an emoji joined by U+200D after a word",
+        _at("word_ends", _put(ENGINEER)),
     ),
     "zero-width-space": Perturbation(
-        "U+200B between two letters", _local(_inner, _put(ZERO_WIDTH_SPACE))
+        "U+200B between two letters",
+        _at("inner", _put(ZERO_WIDTH_SPACE)),
     ),
-    "soft-hyphen": Perturbation("U+00AD between two letters", _local(_inner, _put(SOFT_HYPHEN))),
+    "soft-hyphen": Perturbation("U+00AD between two letters", _at("inner", _put(SOFT_HYPHEN))),
 }
 
 TYPOS = ("swap", "delete", "insert", "substitute")

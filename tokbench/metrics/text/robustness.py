@@ -14,10 +14,12 @@ from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.pooled import pooled, total
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.alignment import Boundaries, agreement
-from tokbench.text.perturb import EVERY, PERTURBATIONS, TYPOS, VERSION, perturb
+from tokbench.text.perturb import EVERY, PERTURBATIONS, TYPOS, VERSION, Perturbed, perturb
 from tokbench.types import Score
 
 _COUNTED = ("applied", "before", "after", "placed", "both", "either", "moved")
+TOGETHER = 1 << 19
+"""Bytes of the samples that are perturbed and encoded together: bounds the memory."""
 
 
 def perturbations(encoded: EncodedText) -> Statistic:
@@ -33,20 +35,30 @@ def perturbations(encoded: EncodedText) -> Statistic:
     failures: dict[str, Failure] = {}
     if not encoded.batch.raw_bytes and samples:
         old = Boundaries(encoded)
-        for name in PERTURBATIONS:
-            _perturbed(encoded, old, name, columns, failures)
+        for rows in _handfuls(encoded.batch.sizes):
+            made = [{name: perturb(name, encoded.batch.texts[row]) for name in PERTURBATIONS}
+                    for row in rows.tolist()]  # fmt: skip
+            for name in PERTURBATIONS:
+                changed = {int(row): found[name] for row, found in zip(rows, made, strict=True)}
+                _compare(encoded, old, name, changed, columns, failures)
     return Statistic(columns, failures=failures)
 
 
-def _perturbed(
+def _handfuls(sizes: np.ndarray) -> list[np.ndarray]:
+    """Samples of about `TOGETHER` bytes at a time."""
+    number = np.cumsum(sizes) // TOGETHER
+    return np.split(np.arange(len(sizes)), np.flatnonzero(np.diff(number)) + 1)
+
+
+def _compare(
     encoded: EncodedText,
     old: Boundaries,
     name: str,
+    perturbed: dict[int, Perturbed | None],
     columns: dict[str, np.ndarray],
     failures: dict[str, Failure],
 ) -> None:
-    made = [(row, perturb(name, text)) for row, text in enumerate(encoded.batch.texts)]
-    changed = [(row, found) for row, found in made if found is not None]
+    changed = [(row, found) for row, found in perturbed.items() if found is not None]
     rows = np.array([row for row, _ in changed], dtype=np.int64)
     texts = [found.text for _, found in changed]
     new, good = derived(encoded, rows, texts, name, failures)
@@ -54,7 +66,7 @@ def _perturbed(
         return
     rows, kept = rows[good], [changed[place][1].spans for place in good.tolist()]
     owner = np.repeat(np.arange(len(kept)), [len(spans) for spans in kept])
-    spans = np.array([span for several in kept for span in several], dtype=np.int64)
+    spans = np.concatenate(kept)
     boundaries = Boundaries(new)
     both, either = agreement(old, boundaries, rows, owner, spans, PERTURBATIONS[name].whole)
     placed = old.known[rows] & boundaries.known
