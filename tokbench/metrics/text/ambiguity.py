@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from math import log2
 
+import msgspec
 import numpy as np
 
 from tokbench.measured import Measured
 from tokbench.metrics.metric import Metric
-from tokbench.metrics.text.pooled import pooled, total
+from tokbench.metrics.text.rates import no_words
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.uax29 import VERSION as UAX29
 from tokbench.tokenizers.text.adapter import TextTokenizer
@@ -62,13 +63,13 @@ def spellings_of(tokenizer: TextTokenizer) -> Spellings:
 
 
 def encodings(encoded: EncodedText) -> Statistic:
-    """UAX-29 words of up to 512 bytes without the blanks around them: `encodings-words`
-    (those that can be spelled), in units of 2⁻²⁰ their number `encodings-fixed`,
-    `encodings-bytes` and `encodings-bits` (log₂ of the number of id sequences);
-    `encodings-segmented` (all words between spaces), `encodings-long`, and `encodings-none` (no
-    sequence spells it). Nothing without a byte table."""
+    """UAX-29 words between spaces of up to 512 bytes, without the blanks around them:
+    `encodings-words` (those that can be spelled), in units of 2⁻²⁰ their number
+    `encodings-fixed`, `encodings-bytes` and `encodings-bits` (log₂ of the number of id
+    sequences); `encodings-long`, and `encodings-none` (no sequence spells it). Nothing without
+    a byte table."""
     batch, tokenizer = encoded.batch, encoded.tokenizer
-    names = ("words", "fixed", "bytes", "bits", "segmented", "long", "none")
+    names = ("words", "fixed", "bytes", "bits", "long", "none")
     columns = {f"encodings-{name}": np.zeros(len(batch), dtype=np.int64) for name in names}
     if batch.raw_bytes or not len(batch):
         return Statistic(columns)
@@ -76,7 +77,6 @@ def encodings(encoded: EncodedText) -> Statistic:
     starts, stops, sample = (
         column[~found.unsegmented] for column in (found.starts, found.stops, found.sample)
     )
-    columns["encodings-segmented"] = encoded.by_sample(sample)
     if tokenizer.pieces is None:
         return Statistic(columns)
     short = stops - starts <= LONGEST
@@ -104,44 +104,53 @@ class Encodings(Metric):
     (`encodings`, in bits per byte, also by language) or by their number
     (`encodings/bits-per-word`). 0 where each word has one spelling (bytes); near 1 where any
     piece of it is a token. Every id that text can produce counts, duplicate surfaces twice.
-    Words are UAX-29 segments without the blanks around them; words of scripts that it cannot
-    delimit, words over 512 bytes and those that no sequence spells (a normaliser or UNK stands
-    between) are left out, and the note counts them. Refused without a byte table."""
+    Words are UAX-29 segments without the blanks around them. Refused without a byte table, and
+    for a group in which over 10 % of the words cannot be delimited that way; words over 512
+    bytes and those that no sequence spells (a normaliser or UNK stands between) are left out,
+    and the note counts them."""
 
     name = "encodings"
-    statistics = ("encodings",)
+    statistics = ("words", "encodings")
     unit, better, aggregation = "bits/byte", "neither", "ratio of sums"
     reference = "Say Anything but This (2601.14658), static proxy: alternative encodings"
     tags = {"words": f"uax29-{UAX29}"}
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        yield self._score(measured, self.name, "encodings-bytes", self.unit)
-        if measured.grouped:
-            for g, label in enumerate(measured.groups):
-                yield self._score(measured, f"{self.name}/{label}", "encodings-bytes", self.unit, g)
+        refused = self._unspelled(measured) | no_words(measured)
+        bits, better = "encodings-bits", self.better
+        for score in measured.ratio(self.name, bits, "encodings-bytes", self.unit, better, refused):
+            yield self._noted(measured, score, refused)
         name = f"{self.name}/bits-per-word"
-        yield self._score(measured, name, "encodings-fixed", "bits/word")
+        by_word = measured.ratio(name, bits, "encodings-fixed", "bits/word", better, refused)
+        yield self._noted(measured, next(by_word), refused)
 
-    def _score(
-        self, measured: Measured, name: str, bottom: str, unit: str, group: int | None = None
-    ) -> Score:
-        words, every, long, none = (
-            total(measured, [f"encodings-{what}"], group)
-            for what in ("words", "segmented", "long", "none")
+    def _unspelled(self, measured: Measured) -> dict[int, str]:
+        """Groups without a word that counts, with the reason."""
+        counts = {what: measured.totals(f"encodings-{what}") for what in ("words", "long", "none")}
+        tried = counts["long"] + counts["none"] > 0
+        return {
+            g: "no word that token bytes spell"
+            if tried[g]
+            else "needs a byte table: the tokenizer's ids have no fixed bytes"
+            for g in np.flatnonzero(
+                (counts["words"] == 0) & (measured.totals("words") > 0)
+            ).tolist()
+        }
+
+    def _noted(self, measured: Measured, score: Score, refused: dict[int, str]) -> Score:
+        """With the number of words left out."""
+        if score.value is None:
+            return score
+        label = score.name.partition("/")[2]
+        own = [g for g, name in enumerate(measured.groups) if name == label and label]
+        kept = own or [g for g in range(len(measured.groups)) if g not in refused]
+        every, *left_out = (
+            int(measured.totals(column)[kept].sum())
+            for column in ("words", "unsegmented", "encodings-none", "encodings-long")
         )
-        if not every:
-            refused = "no words that UAX-29 can delimit"
-        elif not long and not none:
-            refused = "needs a byte table: the tokenizer's ids have no fixed bytes"
-        else:
-            refused = "no word that token bytes spell"
-        notes = [
-            f"{count:,} of {every:,} words left out: {why}"
-            for count, why in ((none, "no token bytes spell them"), (long, f"over {LONGEST} bytes"))
-            if count
-        ]
-        samples = total(measured, ["samples"], group) if words else 0
-        return pooled(
-            measured, name, ["encodings-bits"], [bottom], samples, unit, self.better,
-            refused, "; ".join(notes), group,
-        )  # fmt: skip
+        reasons = ("no spaces between them", "no token bytes spell them", f"over {LONGEST} bytes")
+        notes = [score.note] if score.note else []
+        for count, why in zip(left_out, reasons, strict=True):
+            if count:
+                notes.append(f"{count:,} of {every:,} words left out: {why}")
+        return msgspec.structs.replace(score, note="; ".join(notes))

@@ -133,8 +133,10 @@ class Stability(_UnderNoise):
     edges too. Casing is Unicode's, without language rules. n: perturbed samples; samples in
     which there is nothing to change are left out, and the note counts them. `stability` and
     `stability/LANGUAGE` sum the four typos: `swap`, `delete`, `insert`, `substitute`;
-    `stability/nfd` and the like are one perturbation over all languages. What is edited depends
-    on the sample's text alone."""
+    the other facets are one perturbation over all languages: these, `ocr`; `lower`, `upper`,
+    `title`; `diacritics`, `nfc`, `nfd`; `double-blank`, `tab`, `no-break-space`,
+    `trailing-blank`; `emoji`, `emoji-zwj`; `zero-width-space`, `soft-hyphen`. What is edited
+    depends on the sample's text alone."""
 
     name = "stability"
     unit, better = "share", "higher"
@@ -144,7 +146,8 @@ class Stability(_UnderNoise):
 
 class Disturbed(_UnderNoise):
     """Share of the perturbed samples in which any token boundary outside the edits moved.
-    Perturbations, alignment and facets are those of `stability`."""
+    Perturbations, alignment and facets are those of `stability`. Longer samples hold more
+    edits and more boundaries: compare on the same data."""
 
     name = "disturbed"
     unit, better = "share", "lower"
