@@ -137,7 +137,8 @@ class PromptEnds(Metric):
         keys = measured.evidence.tallies.get("prompt-back", Tally()).keys
         most = keys[keys >> 24 == number] & ((1 << 24) - 1)
         note = f"at most {int(most.max())}" if len(most) else ""
+        refused = "no prompt is off" if total(measured, [f"{kind}-prompts"]) else "no such place"
         return pooled(
             measured, f"{self.name}/{kind}-back", [f"{kind}-back"], [f"{kind}-off"],
-            total(measured, [f"{kind}-off"]), "tokens", "lower", "no prompt is off", note,
+            total(measured, [f"{kind}-off"]), "tokens", "lower", refused, note,
         )  # fmt: skip
