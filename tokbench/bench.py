@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tokbench.dataset import Dataset, open_dataset
+from tokbench.derived import of_the_tokenizer
 from tokbench.errors import UserError, near, one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.parts import Slice
@@ -194,13 +195,6 @@ class Bench:
         except Exception:
             return  # the round-trip statistic meets the same error and counts it
         clock.add("decoded bytes", float(sum(e.batch.sizes[: len(rows)].sum() for e, rows in few)))
-
-
-def of_the_tokenizer(error: BaseException) -> bool:
-    """Is it the tokenizer that failed on a text? (Rust panics arrive as BaseException.)"""
-    if isinstance(error, UserError | MemoryError):
-        return False
-    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 class Clock:

@@ -218,6 +218,7 @@ def _joined(several: list[Evidence]) -> Evidence:
         for example in evidence.examples:
             if sum(e.statistic == example.statistic for e in examples) < EXAMPLES:
                 examples.append(example)
+        examples.sort(key=lambda example: example.statistic)  # however the shards were cut
         for name, value in evidence.seconds.items():
             seconds[name] = seconds.get(name, 0.0) + value
     tallies = {

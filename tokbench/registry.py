@@ -243,6 +243,18 @@ METRICS = Registry(
         "segmentation-error": _metric(
             "edits", "SegmentationError", "edit distance from the gold segmentation"
         ),
+        "stability": _metric(
+            "robustness", "Stability", "token boundaries that noise elsewhere leaves in place"
+        ),
+        "disturbed": _metric(
+            "robustness", "Disturbed", "share of samples whose boundaries noise moves elsewhere"
+        ),
+        "surcharge": _metric("robustness", "Surcharge", "tokens under noise against without"),
+        "prompt-ends": _metric(
+            "prompts", "PromptEnds", "prompts whose end is cut unlike the whole text"
+        ),
+        "encodings": _metric("ambiguity", "Encodings", "in how many ways tokens spell a word"),
+        "re-encode": _metric("reencode", "ReEncode", "ids that come back from text as others"),
     },
 )
 
@@ -266,6 +278,18 @@ STATISTICS = Registry(
         ),
         "luma-error": Entry("tokbench.metrics.image.pixels:luma_error", "image", "PSNR of luma"),
         "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
+        "perturbations": Entry(
+            "tokbench.metrics.text.robustness:perturbations", "text", "samples under noise"
+        ),
+        "prompt-ends": Entry(
+            "tokbench.metrics.text.prompts:prompt_ends", "text", "samples cut off"
+        ),
+        "encodings": Entry(
+            "tokbench.metrics.text.ambiguity:encodings", "text", "spellings of words"
+        ),
+        "reencoding": Entry(
+            "tokbench.metrics.text.reencode:reencoding", "text", "ids to text and back"
+        ),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
         "morphemes": Entry(
             "tokbench.metrics.text.morphemes:morphemes", "text", "cuts against gold morphemes"

@@ -193,7 +193,7 @@ def round_trip(encoded: EncodedText) -> Statistic:
     examples: list[Example] = []
     failures: dict[str, Failure] = {}
     if len(rows):
-        decoded = _decoded(encoded, rows, failures)
+        decoded = decoded_rows(encoded, rows, failures)
         for row, text in zip(rows.tolist(), decoded, strict=True):
             source = batch.texts[row]
             if text == source:
@@ -205,7 +205,7 @@ def round_trip(encoded: EncodedText) -> Statistic:
     return Statistic({"exact": exact, "edits": edits}, examples=examples, failures=failures)
 
 
-def _decoded(encoded: EncodedText, rows: np.ndarray, failures: dict[str, Failure]) -> list[str]:
+def decoded_rows(encoded: EncodedText, rows: np.ndarray, failures: dict[str, Failure]) -> list[str]:
     """The decoded rows; empty where the decoder raises on the sample by itself."""
     ids, decode = encoded.codes.ids, encoded.tokenizer.decode
     try:
@@ -307,4 +307,5 @@ def measure(encoded: EncodedText, functions: dict[str, Any]) -> Statistic:
     whole = Statistic({"samples": np.ones(len(encoded.batch), dtype=np.int64)})
     for function in functions.values():
         whole.add(function(encoded))
+    whole.examples.sort(key=lambda example: example.statistic)
     return whole

@@ -158,7 +158,6 @@ def token_spans(tokenizer: TextTokenizer, batch: TextBatch, codes: Codes) -> Spa
     Samples that the table does not spell exactly fall back to the library's offsets, so a
     normalising or lossy tokenizer yields positions in the source, never in its own output.
     """
-    ids, offsets = codes.ids.values, codes.ids.offsets
     counts = codes.ids.lengths
     samples = len(batch)
     if codes.spans is not None:
@@ -167,6 +166,20 @@ def token_spans(tokenizer: TextTokenizer, batch: TextBatch, codes: Codes) -> Spa
         return Spans(starts, stops, np.zeros(samples, bool), np.ones(samples, bool))
     if tokenizer.pieces is None:
         return _rescued(tokenizer, batch, codes, np.arange(samples), None)
+    starts, stops, tiled = table_spans(tokenizer, batch, codes)
+    if tiled.all():
+        return Spans(starts, stops, tiled, np.ones(samples, bool))
+    return _rescued(tokenizer, batch, codes, np.flatnonzero(~tiled), (starts, stops, tiled))
+
+
+def table_spans(
+    tokenizer: TextTokenizer, batch: TextBatch, codes: Codes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts and stops of the tokens by the lengths in the byte table alone, and for each sample
+    whether the tokens spell it exactly; elsewhere the positions mean nothing."""
+    assert tokenizer.pieces is not None
+    ids, offsets = codes.ids.values, codes.ids.offsets
+    counts = codes.ids.lengths
     prefix = len(tokenizer.prefix)
     lengths = tokenizer.pieces.lengths.take(ids)
     ends = np.cumsum(lengths, dtype=np.int64)
@@ -182,9 +195,7 @@ def token_spans(tokenizer: TextTokenizer, batch: TextBatch, codes: Codes) -> Spa
         np.maximum(starts, floor, out=starts)
         np.maximum(stops, floor, out=stops)
     tiled &= spelled
-    if tiled.all():
-        return Spans(starts, stops, tiled, np.ones(samples, bool))
-    return _rescued(tokenizer, batch, codes, np.flatnonzero(~tiled), (starts, stops, tiled))
+    return starts, stops, tiled
 
 
 def _spelled(
