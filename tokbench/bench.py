@@ -51,6 +51,8 @@ class Bench:
                 f"task {job.task.name} wants {job.task.modality}"
             )
         self.dataset: Dataset = open_dataset(job.data, job.split)
+        for metric in job.task.made:
+            metric.require()
         self._check_reference()
         self.source = Source(self.dataset, job.task)
         self.key = record_key(
@@ -109,6 +111,8 @@ class Bench:
     def _measured(self, encoded: EncodedText) -> Evidence:
         found = measure(encoded, self.job.task.statistics)
         batch = encoded.batch
+        encoded.shared.clear()  # large, and of no use to the next slice
+        batch.analyses.clear()
         return Evidence(
             batch.group,
             batch.index,

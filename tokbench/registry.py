@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,9 +44,15 @@ class Registry:
         return name in self.table
 
     def get(self, name: str) -> Any:
-        """The object behind `name`. Raises `UserError` with a near match for an unknown one."""
+        """The object behind `name`; with `name@argument` that function of the argument and more.
+
+        Raises `UserError` with a near match for an unknown one.
+        """
         if name in self.table:
             return locate(self.table[name].target)
+        base, at, argument = name.partition("@")
+        if at and base in self.table:
+            return partial(locate(self.table[base].target), argument)
         for point in self._plugins():
             if point.name == name:
                 return locate(point.value)
@@ -195,6 +202,28 @@ METRICS = Registry(
         "magnitude-consistency": _metric(
             "numbers", "MagnitudeConsistency", "tokens of a number against its digits"
         ),
+        "construct-bytes": _metric(
+            "constructs", "ConstructBytes", "bytes per token of identifiers, strings, keys, …"
+        ),
+        "construct-tokens": _metric(
+            "constructs", "ConstructTokens", "share of the tokens spent on each construct"
+        ),
+        "syntax-alignment": _metric(
+            "alignment", "SyntaxAlignment", "token boundaries against syntax-tree nodes"
+        ),
+        "identifier-tokens": _metric(
+            "alignment", "IdentifierTokens", "tokens of an identifier, and where it is cut"
+        ),
+        "operator-isolation": _metric(
+            "alignment", "OperatorIsolation", "operators that are one token and nothing else"
+        ),
+        "indentation-consistency": _metric(
+            "indentation", "IndentationConsistency", "is equal indentation cut alike?"
+        ),
+        "indentation-tokens": _metric(
+            "indentation", "IndentationTokens", "tokens of indentation, and against its depth"
+        ),
+        "term-tokens": _metric("terms", "TermTokens", "tokens of a term, terms in one token"),
     },
 )
 
@@ -212,5 +241,15 @@ STATISTICS = Registry(
         "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),
         "source": Entry("tokbench.ngrams:source", "text", "the text itself, in its place"),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
+        "constructs": Entry(
+            "tokbench.metrics.text.constructs:constructs", "text", "tokens of each construct"
+        ),
+        "syntax": Entry(
+            "tokbench.metrics.text.alignment:syntax", "text", "tokens against syntax nodes"
+        ),
+        "indentation": Entry(
+            "tokbench.metrics.text.indentation:indentation", "text", "cuts of indentation"
+        ),
+        "terms": Entry("tokbench.metrics.text.terms:terms", "text", "terms in one token"),
     },
 )

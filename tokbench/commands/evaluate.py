@@ -111,7 +111,9 @@ def headline(record: Record, full: bool) -> list[Score]:
 
 
 def _is_headline(score: Score) -> bool:
-    facet = score.name.partition("/")[2]
+    metric, _, facet = score.name.partition("/")
+    if metric == "construct-bytes":  # it has facets only; those of a group have a second slash
+        return "/" not in facet
     return not facet or facet in ("max", "mean", "p50")
 
 
@@ -212,7 +214,10 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
     print(f"this machine: {shown_speed}")
     for cause, failure in record.failures.items():
         print(f"failed: {failure.count:,} samples: {cause} (first: {failure.example})")
-    for example in record.examples[:1]:
+    for example in [e for e in record.examples if e.statistic == "round-trip"][:1]:
         print(f"first lossy sample: {example.group or 'sample'} {example.index}: {example.note}")
+    terms = [e for e in record.examples if e.statistic.startswith("terms")]
+    for example in {e.statistic: e for e in sorted(terms, key=lambda e: e.rank)}.values():
+        print(f"most fragmented{f' {example.group}' * bool(example.group)}: {example.note}")
     print(f"signature: …|{record.signature}")
     print(f"record: {path}\n")

@@ -19,23 +19,28 @@ class Metric:
     arguments of `__init__`, kept as attributes of the same names; `version` is raised
     whenever a number can change.
 
-    statistics: names in the statistics registry (or `my.pkg:function`).
+    statistics: names in the statistics registry (or `my.pkg:function`); `name@argument` for
+        one that takes an argument.
     aggregation: how samples become one number ("ratio of sums", "mean of samples", …).
     reference: paper and convention.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    statistics: ClassVar[tuple[str, ...]]
+    statistics: tuple[str, ...]
     unit: ClassVar[str]
     better: ClassVar[Better]
     aggregation: ClassVar[str]
     reference: ClassVar[str]
-    tags: ClassVar[dict[str, str]] = {}
+    tags: dict[str, str] = {}
 
     def result(self, measured: Measured) -> Iterator[Score]:
         """Scores named `name` or `name/facet`."""
         raise AttributeError(f"{type(self).__name__} has no result()")
+
+    def require(self) -> None:
+        """Raise `MissingExtra` where a library that it needs is not installed; called before
+        anything is measured."""
 
     def options(self) -> dict[str, Any]:
         """The options in force, defaults included."""

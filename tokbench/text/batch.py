@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class TextBatch:
     raw_bytes: True where each code point stands for one byte (binaries as Latin-1).
     content: tells the content apart from any other's, empty where only its bytes do; None
         for data too large to keep word positions of.
+    analyses: what else was worked out on the texts (syntax, by language), for all statistics.
     """
 
     texts: list[str]
@@ -42,6 +44,7 @@ class TextBatch:
     index: np.ndarray
     raw_bytes: bool = False
     content: str | None = ""
+    analyses: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def data(self) -> np.ndarray:

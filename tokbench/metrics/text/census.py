@@ -181,7 +181,7 @@ def script_of(text: str) -> str:
 class VocabularyMetric(Metric):
     """A metric of the vocabulary itself: refuses where the tokenizer or surfaces are missing."""
 
-    statistics: ClassVar[tuple[str, ...]] = ()
+    statistics: tuple[str, ...] = ()
     better: ClassVar[Better] = "neither"
     unit, aggregation = "share", "over the ids"
 
