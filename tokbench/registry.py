@@ -137,6 +137,7 @@ READERS = Registry(
         "tsv": Entry("tokbench.readers:tsv", "text", "a table, one column for each language"),
         "po": Entry("tokbench.readers:po", "text", "gettext catalogues as parallel text"),
         "binary": Entry("tokbench.readers:binary", "text", "files as bytes, in pieces"),
+        "source": Entry("tokbench.readers:source", "text", "files of source code, each whole"),
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
         "generated": Entry("tokbench.generated:read", "text", "made on this machine"),
     },

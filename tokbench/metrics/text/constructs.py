@@ -151,9 +151,10 @@ class OfLanguage(Metric):
     def share(
         self, measured: Measured, facet: str, top: str, bottom: str, why: str, **rest: str
     ) -> Iterator[Score]:
-        """Ratio of two columns of the language as `name/facet`, refused where there is none."""
+        """Ratio of two columns of the language as `name/facet`; refused, and out of the pool,
+        where `judged` (else the lower one) counts nothing."""
         name = f"{self.name}/{facet}" if facet else self.name
-        refused = self.refused(measured, bottom, why)
+        refused = self.refused(measured, rest.get("judged", bottom), why)
         return measured.ratio(
             name, f"{self.language}-{top}", f"{self.language}-{bottom}",
             rest.get("unit", self.unit), rest.get("better", self.better),  # type: ignore[arg-type]
@@ -201,8 +202,8 @@ class ConstructBytes(OfLanguage):
         yield from self.parsed(measured)
         for name in names_of(self.language):
             if self.language in LEXED or measured.totals(f"{self.language}-{name}-bytes").any():
-                why = f"no token that is {name}"
-                yield from self.share(measured, name, f"{name}-bytes", f"{name}-tokens", why)
+                top, bottom = f"{name}-bytes", f"{name}-tokens"
+                yield from self.share(measured, name, top, bottom, f"no {name}", judged=top)
 
 
 class ConstructTokens(OfLanguage):
