@@ -442,6 +442,13 @@ def test_groups_that_name_no_language_are_refused(metric) -> None:
     assert all(s.value is not None for n, s in found.items() if n.endswith("identifier/js"))
 
 
+@pytest.mark.parametrize("metric", ALL)
+def test_a_metric_explains_itself(metric) -> None:
+    done = called("show", metric.name)
+    assert done.code == 0
+    assert "language" in done.out
+
+
 def test_string_pieces_are_one_leaf() -> None:
     assert kinds_of("'' + b'\\x00a'") == [
         ("''", "string"), ("+", "operator"), ("b'\\x00a'", "string")

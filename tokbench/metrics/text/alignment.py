@@ -131,7 +131,7 @@ class SyntaxAlignment(OfLanguage):
     tokens score 1 on all but the cuts: read them together."""
 
     name = "syntax-alignment"
-    part = "syntax"
+    statistics = ("syntax",)
     reference = _TOKEVAL.format("AST boundary alignment: start, end, full, cross")
 
     def result(self, measured: Measured) -> Iterator[Score]:
@@ -159,7 +159,7 @@ class IdentifierTokens(OfLanguage):
     cut all borders, and most cuts are elsewhere: read both."""
 
     name = "identifier-tokens"
-    part = "syntax"
+    statistics = ("syntax",)
     unit, better = "tokens/identifier", "lower"
     reference = _TOKEVAL.format("identifier fragmentation")
 
@@ -182,7 +182,7 @@ class OperatorIsolation(OfLanguage):
     character as `operator-isolation/single-character`."""
 
     name = "operator-isolation"
-    part = "syntax"
+    statistics = ("syntax",)
     reference = _TOKEVAL.format("operator isolation")
 
     def result(self, measured: Measured) -> Iterator[Score]:

@@ -122,14 +122,13 @@ class OfLanguage(Metric):
     """A metric of source code, with the language as option: `python`, …, or `group` where the
     labels of the groups name it."""
 
-    part: str
     lexed = False
     unit, aggregation = "share", "ratio of sums"
     better: ClassVar[Better] = "higher"
 
     def __init__(self, *, language: str = BY_GROUP):
         self.language = checked_language(language, self.lexed)
-        self.statistics = (f"{self.part}@{self.language}",)
+        self.statistics = tuple(f"{name}@{self.language}" for name in type(self).statistics)
         self.tags = {"grammar": versions(self.language)}
 
     def require(self) -> None:
@@ -194,7 +193,7 @@ class ConstructBytes(OfLanguage):
     left out and counted (`construct-bytes/parsed`)."""
 
     name = "construct-bytes"
-    part, lexed = "constructs", True
+    statistics, lexed = ("constructs",), True
     unit = "bytes/token"
     reference = "tokbench; tree-sitter for code"
 
@@ -211,7 +210,7 @@ class ConstructTokens(OfLanguage):
     spent on what."""
 
     name = "construct-tokens"
-    part, lexed = "constructs", True
+    statistics, lexed = ("constructs",), True
     better = "neither"
     reference = "tokbench; tree-sitter for code"
 

@@ -131,7 +131,7 @@ class IndentationConsistency(OfLanguage):
     over 63 bytes are left out."""
 
     name = "indentation-consistency"
-    part = "indentation"
+    statistics = ("indentation",)
     aggregation = "pooled lines"
     reference = "TokEval indentation consistency (there Spearman's rho: see indentation-tokens)"
 
@@ -163,7 +163,7 @@ class IndentationTokens(OfLanguage):
     follows, continuation lines included."""
 
     name = "indentation-tokens"
-    part = "indentation"
+    statistics = ("indentation",)
     unit, better = "tokens/line", "lower"
     reference = "TokEval indentation consistency (Spearman)"
 
