@@ -410,6 +410,13 @@ def test_indentation_tokens_against_depth() -> None:
     assert found["indentation-tokens/spearman"].value == pytest.approx(spearmanr(depths, widths)[0])
 
 
+@pytest.mark.parametrize("metric", [IndentationConsistency, IndentationTokens])
+def test_a_tokenizer_that_drops_white_space_is_refused_and_not_perfect(metric, real) -> None:
+    bert = real("bert-base-cased.tokenizer.json")
+    found = scores_of(metric(language="python"), bert, python("if a:\n    b\n    c\n"))
+    assert all(score.value is None and "no token holds" in score.note for score in found.values())
+
+
 ALL = [
     ConstructBytes, ConstructTokens, SyntaxAlignment, IdentifierTokens, OperatorIsolation,
     IndentationConsistency, IndentationTokens,

@@ -22,23 +22,27 @@ blanks and tabs, are left out of the consistency."""
 DEEPEST = 6
 """Depths that have a score of their own."""
 _HASH_BITS, _TOKEN_BITS = 24, 12
+_NONE = "no indented lines, or no token holds their indentation"
 
 
 def indentation(language: str, encoded: EncodedText) -> Statistic:
-    """Indented lines of samples that parse: `indent-lines`, their `indent-tokens` (tokens of
+    """Indented lines of samples that parse, where a token holds the indentation (a tokenizer that
+    drops white space has none): `indent-lines`, their `indent-tokens` (tokens of
     white space alone that hold a byte of the indentation), their `indent-depths`. Tallies: cuts
     by indentation, tokens by depth. Names begin with the language."""
     batch = encoded.batch
     entered = syntax_of(batch, encoded.groups, language).parsed & encoded.spans.known
     starts, widths = indented(batch.data, construct_of_bytes(encoded, language))
     sample = np.searchsorted(batch.starts, starts, side="right") - 1
-    kept = entered[sample] & ~lost(encoded, starts, starts + widths)
-    starts, widths, sample = starts[kept], widths[kept], sample[kept]
     marks = Marks.of(encoded)
+    size = len(batch.data)
+    opened = np.bincount(marks.starts, minlength=size + 1)
+    held = np.cumsum(opened - np.bincount(marks.stops, minlength=size + 1)) > 0
+    kept = entered[sample] & held[starts] & ~lost(encoded, starts, starts + widths)
+    starts, widths, sample = starts[kept], widths[kept], sample[kept]
 
     # The first byte that is not white in a token of white space alone lies beyond its end.
     blank = marks.dark_at(marks.starts) >= marks.stops
-    size = len(batch.data)
     begun = counted(np.bincount(marks.starts[blank], minlength=size + 1))
     ended = counted(np.bincount(marks.stops[blank], minlength=size + 1))
     tokens = begun.take(starts + widths) - ended.take(starts + 1)
@@ -137,11 +141,11 @@ class IndentationConsistency(OfLanguage):
 
     def result(self, measured: Measured) -> Iterator[Score]:
         tally = f"{self.language}-indent-cuts"
-        refused = self.refused(measured, "indent-lines", "no indented lines")
+        refused = self.refused(measured, "indent-lines", _NONE)
         entered = measured.totals(f"{self.language}-parsed")
         yield tallied(
             measured, self.name, f"{tally}-by-block", alike, self.unit, self.better,
-            next(iter(refused.values()), "no indented lines"),
+            next(iter(refused.values()), _NONE),
             entered=f"{self.language}-parsed",
         )  # fmt: skip
         if measured.grouped:
@@ -168,7 +172,7 @@ class IndentationTokens(OfLanguage):
     reference = "TokEval indentation consistency (Spearman)"
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        why = "no indented lines"
+        why = _NONE
         yield from self.share(measured, "", "indent-tokens", "indent-lines", why)
         yield from self.share(
             measured, "per-level", "indent-tokens", "indent-depths", why, unit="tokens/level"
