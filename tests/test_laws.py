@@ -21,6 +21,7 @@ from tokbench.evidence import BLOCKS, EXAMPLES, Evidence, Example, Failure, Tall
 from tokbench.executors import _path
 from tokbench.files import atomic_write
 from tokbench.metrics.metric import Metric, parameters
+from tokbench.metrics.text.constructs import ConstructBytes
 from tokbench.metrics.text.fairness import Gini
 from tokbench.registry import METRICS
 from tokbench.runner import evaluate
@@ -29,7 +30,13 @@ from tokbench.tokenizers.text.baselines import Bytes, Codepoints, Words
 
 TOKENIZERS = {"greedy": Greedy, "bytes": Bytes, "codepoints": Codepoints, "words": Words}
 TEXT = [name for name, entry in METRICS.table.items() if entry.modality == "text"]
-ALL_METRICS: list[Metric] = [*(METRICS.get(name)() for name in TEXT), Gini(cost="bytes")]
+OF_LANGUAGE = [name for name in TEXT if "language" in parameters(METRICS.get(name))]
+ALL_METRICS: list[Metric] = [
+    *(METRICS.get(name)() for name in TEXT),
+    Gini(cost="bytes"),
+    *(METRICS.get(name)(language="python") for name in OF_LANGUAGE),
+    ConstructBytes(language="log"),
+]
 STATISTICS = list(dict.fromkeys(name for metric in ALL_METRICS for name in metric.statistics))
 each_metric = pytest.mark.parametrize(
     "metric", ALL_METRICS, ids=lambda metric: metric.signature().replace("|", " ")

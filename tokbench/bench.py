@@ -72,6 +72,8 @@ class Bench:
         self.statistics = job.task.statistics_of(
             [metric for metric in job.task.made if metric.name not in self.lacking]
         )
+        for metric in job.task.made:
+            metric.require()
         self._check_reference()
         self.source = Source(self.dataset, job.task)
         self.key = record_key(
@@ -130,6 +132,8 @@ class Bench:
     def _measured(self, encoded: EncodedText) -> Evidence:
         found = measure(encoded, self.statistics)
         batch = encoded.batch
+        encoded.shared.clear()  # large, and of no use to the next slice
+        batch.analyses.clear()
         return Evidence(
             batch.group,
             batch.index,

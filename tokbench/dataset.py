@@ -13,6 +13,7 @@ from tokbench.manifest import Manifest, load_manifest, manifest_names
 from tokbench.parts import Chain, ListedPart, Part
 from tokbench.readers import Found
 from tokbench.registry import READERS, locate
+from tokbench.text.programming import SUFFIXES
 
 
 @dataclass
@@ -193,7 +194,8 @@ _BY_SUFFIX = {
 
 
 def _from_path(path: Path) -> Dataset:
-    """A file or folder of one's own: groups are files, named by their stem."""
+    """A file or folder of one's own: groups are files, named by their stem; source code by
+    language, in folders below too."""
     from tokbench.text.languages import is_code
 
     if media := _media_of(path):
@@ -201,6 +203,9 @@ def _from_path(path: Path) -> Dataset:
         return Dataset(path.resolve().name, "local", "all", parts, reader=media)
     files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
     files = [file for file in files if not file.name.startswith(".")]
+    if path.is_dir() and all(file.suffix in SUFFIXES for file in files):
+        below = (p for p in path.rglob("*") if p.is_file() and p.suffix in SUFFIXES)
+        files = sorted(p for p in below if not _hidden(p.relative_to(path)))
     if not files:
         raise UserError(f"{path}: no files in this folder")
     readers = {_reader_of(file) for file in files}
@@ -211,7 +216,9 @@ def _from_path(path: Path) -> Dataset:
     reader = readers.pop()
     alone = len(files) == 1 and reader != "po"  # a catalogue brings the msgids as a second group
     found = [("" if alone else _stem(file), file) for file in files]
-    labels = [group for group, _ in found]
+    if reader == "source":
+        found = sorted((SUFFIXES[file.suffix], file) for file in files)
+    labels = [group for group, _ in found] if reader != "source" else []
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise UserError(f"{path}: two files are named '{twice}'; each group needs its own name")
@@ -251,7 +258,11 @@ def _same_length(parts: Sequence[Part]) -> bool:
 
 def _reader_of(file: Path) -> str:
     name = file.name.removesuffix(".gz").removesuffix(".zst").removesuffix(".zstd")
-    return _BY_SUFFIX.get(Path(name).suffix, "lines")
+    return "source" if file.suffix in SUFFIXES else _BY_SUFFIX.get(Path(name).suffix, "lines")
+
+
+def _hidden(path: Path) -> bool:
+    return any(piece.startswith(".") for piece in path.parts)
 
 
 def _stem(file: Path) -> str:

@@ -27,12 +27,16 @@ class Failure(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class Example(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """One sample worth showing, such as the first that did not survive the round trip."""
+    """One sample worth showing, such as the first that did not survive the round trip.
+
+    rank: of one statistic's examples those of the highest rank are kept, the first of equals.
+    """
 
     statistic: str
     group: str
     index: int
     note: str
+    rank: int = 0
 
 
 WAITING = 1 << 22
@@ -215,10 +219,7 @@ def _joined(several: list[Evidence]) -> Evidence:
         for cause, failure in evidence.failures.items():
             known = failures.setdefault(cause, Failure(0, failure.example))
             known.count += failure.count
-        for example in evidence.examples:
-            if sum(e.statistic == example.statistic for e in examples) < EXAMPLES:
-                examples.append(example)
-        examples.sort(key=lambda example: example.statistic)  # however the shards were cut
+        examples += evidence.examples
         for name, value in evidence.seconds.items():
             seconds[name] = seconds.get(name, 0.0) + value
     tallies = {
@@ -237,7 +238,7 @@ def _joined(several: list[Evidence]) -> Evidence:
         tallies,
         block,
         failures,
-        examples,
+        _worth_showing(examples),
         seconds,
         sums,
     )
@@ -246,3 +247,14 @@ def _joined(several: list[Evidence]) -> Evidence:
     while highest // step >= BLOCKS:
         step *= 2
     return whole.coarsened(block * step)
+
+
+def _worth_showing(examples: list[Example]) -> list[Example]:
+    """A few of each statistic, statistic by statistic: those of the highest rank, the first of
+    equals, in order."""
+    kept: dict[str, list[int]] = {}
+    for place in sorted(range(len(examples)), key=lambda place: -examples[place].rank):
+        of = kept.setdefault(examples[place].statistic, [])
+        if len(of) < EXAMPLES:
+            of.append(place)
+    return [examples[place] for name in sorted(kept) for place in sorted(kept[name])]

@@ -131,6 +131,7 @@ def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
             rows = datasets.load_dataset(
                 hub.repo,
                 None if config == "default" else config,
+                data_dir=hub.folder and hub.folder.replace("{group}", group),
                 split=chosen.hub_split or split,
                 revision=hub.revision,
                 streaming=True,

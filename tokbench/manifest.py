@@ -15,12 +15,14 @@ from tokbench.strict import load_toml
 
 
 class Hub(msgspec.Struct, forbid_unknown_fields=True):
-    """A dataset on the Hugging Face hub."""
+    """A dataset on the Hugging Face hub. `folder` inside the repository, where the groups are
+    folders and not configurations (`data/{group}`)."""
 
     repo: str
     revision: str | None = None
     groups: list[str] = []
     config: str = "default"
+    folder: str | None = None
     text: str = "text"
     gated: bool = False
 

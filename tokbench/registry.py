@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,9 +44,16 @@ class Registry:
         return name in self.table
 
     def get(self, name: str) -> Any:
-        """The object behind `name`. Raises `UserError` with a near match for an unknown one."""
+        """The object behind `name`; with `name?key=value&…` that function with those options.
+
+        Raises `UserError` with a near match for an unknown one.
+        """
         if name in self.table:
             return locate(self.table[name].target)
+        base, _, query = name.partition("?")
+        if query:
+            options = dict(pair.split("=", 1) for pair in query.split("&"))
+            return partial(self.get(base), **options)
         for point in self._plugins():
             if point.name == name:
                 return locate(point.value)
@@ -145,6 +153,7 @@ READERS = Registry(
         "tsv": Entry("tokbench.readers:tsv", "text", "a table, one column for each language"),
         "po": Entry("tokbench.readers:po", "text", "gettext catalogues as parallel text"),
         "binary": Entry("tokbench.readers:binary", "text", "files as bytes, in pieces"),
+        "source": Entry("tokbench.readers:source", "text", "files of source code, each whole"),
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
         "images": Entry("tokbench.image.readers:images", "image", "folders of pictures"),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
@@ -255,6 +264,28 @@ METRICS = Registry(
         ),
         "encodings": _metric("ambiguity", "Encodings", "in how many ways tokens spell a word"),
         "re-encode": _metric("reencode", "ReEncode", "ids that come back from text as others"),
+        "construct-bytes": _metric(
+            "constructs", "ConstructBytes", "bytes per token of identifiers, strings, keys, …"
+        ),
+        "construct-tokens": _metric(
+            "constructs", "ConstructTokens", "share of the tokens spent on each construct"
+        ),
+        "syntax-alignment": _metric(
+            "alignment", "SyntaxAlignment", "token boundaries against syntax-tree nodes"
+        ),
+        "identifier-tokens": _metric(
+            "alignment", "IdentifierTokens", "tokens of an identifier, and where it is cut"
+        ),
+        "operator-isolation": _metric(
+            "alignment", "OperatorIsolation", "operators that are one token and nothing else"
+        ),
+        "indentation-consistency": _metric(
+            "indentation", "IndentationConsistency", "is equal indentation cut alike?"
+        ),
+        "indentation-tokens": _metric(
+            "indentation", "IndentationTokens", "tokens of indentation, and against its depth"
+        ),
+        "term-tokens": _metric("terms", "TermTokens", "tokens of a term, terms in one token"),
     },
 )
 
@@ -296,5 +327,15 @@ STATISTICS = Registry(
         ),
         "lemmas": Entry("tokbench.metrics.text.lemmas:lemmas", "text", "lemmas, and their ends"),
         "edits": Entry("tokbench.metrics.text.edits:edits", "text", "edits from the gold pieces"),
+        "constructs": Entry(
+            "tokbench.metrics.text.constructs:constructs", "text", "tokens of each construct"
+        ),
+        "syntax": Entry(
+            "tokbench.metrics.text.alignment:syntax", "text", "tokens against syntax nodes"
+        ),
+        "indentation": Entry(
+            "tokbench.metrics.text.indentation:indentation", "text", "cuts of indentation"
+        ),
+        "terms": Entry("tokbench.metrics.text.terms:terms", "text", "terms in one token"),
     },
 )

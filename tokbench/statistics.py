@@ -23,12 +23,13 @@ from tokbench.types import Codes, Ragged
 
 @dataclass
 class EncodedText:
-    """A batch with its codes, and what several statistics share."""
+    """A batch with its codes, and what several statistics share (`shared`, by name)."""
 
     tokenizer: TextTokenizer
     batch: TextBatch
     codes: Codes
     groups: list[str]
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def spans(self) -> Spans:

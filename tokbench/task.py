@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -67,7 +67,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         """The statistics that some of the metrics need. A name may bring options, which its
         function gets by keyword: `ssim?window=uniform-7`."""
         names = dict.fromkeys(name for metric in metrics for name in metric.statistics)
-        return {name: _statistic(name) for name in names}
+        return {name: STATISTICS.get(name) for name in names}
 
     @property
     def cut(self) -> str:
@@ -82,13 +82,6 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
         cut += f" view={self.view}" if self.view else ""
         return sha256("task", self.name, cut, *parts)
-
-
-def _statistic(name: str) -> Any:
-    bare, _, query = name.partition("?")
-    function = STATISTICS.get(bare)
-    options = dict(pair.split("=", 1) for pair in query.split("&") if pair)
-    return partial(function, **options) if options else function
 
 
 def load_task(name: str) -> Task:

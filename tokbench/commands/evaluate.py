@@ -120,7 +120,9 @@ def headline(record: Record, full: bool) -> list[Score]:
 
 
 def _is_headline(score: Score) -> bool:
-    facet = score.name.partition("/")[2]
+    metric, _, facet = score.name.partition("/")
+    if metric == "construct-bytes":  # it has facets only; those of a group have a second slash
+        return "/" not in facet
     return not facet or facet in ("max", "mean", "p50")
 
 
@@ -194,10 +196,16 @@ def _extremes(record: Record) -> str:
 
 
 def _examples(record: Record) -> Iterator[str]:
-    """The first lossy sample; of what a vocabulary metric shows, three a line."""
+    """The first lossy sample; the most fragmented term of each domain; of what a vocabulary
+    metric shows, three a line."""
     shown: dict[str, list[str]] = {}
-    for example in record.examples:
-        if example.statistic != "round-trip":
+    for example in sorted(record.examples, key=lambda e: -e.rank):
+        if example.statistic.startswith("terms"):
+            if example.statistic not in shown:
+                shown[example.statistic] = []
+                domain = f" {example.group}" if example.group else ""
+                yield f"most fragmented{domain}: {example.note}"
+        elif example.statistic != "round-trip":
             shown.setdefault(f"{example.statistic}/{example.group}", []).append(example.note)
         elif "round-trip" not in shown:
             shown["round-trip"] = []

@@ -19,7 +19,8 @@ class Metric:
     arguments of `__init__`, kept as attributes of the same names; `version` is raised
     whenever a number can change.
 
-    statistics: names in the statistics registry (or `my.pkg:function`).
+    statistics: names in the statistics registry (or `my.pkg:function`); `name?key=value&…` for
+        one that takes options.
     aggregation: how samples become one number ("ratio of sums", "mean of samples", …).
     reference: paper and convention.
     needs: what a tokenizer must offer: "reconstruction" (it decodes), "ids", "latents",
@@ -34,7 +35,7 @@ class Metric:
     better: ClassVar[Better]
     aggregation: ClassVar[str]
     reference: ClassVar[str]
-    tags: ClassVar[dict[str, str]] = {}
+    tags: dict[str, str] = {}
     needs: ClassVar[tuple[str, ...]] = ()
     paired: ClassVar[bool] = True
 
@@ -45,6 +46,10 @@ class Metric:
     def lacks(self, tokenizer: Tokenizer) -> str:
         """Why this tokenizer cannot be measured so, or an empty string."""
         return next((why for need in self.needs if (why := lacking(need, tokenizer))), "")
+
+    def require(self) -> None:
+        """Raise `MissingExtra` where a library that it needs is not installed; called before
+        anything is measured."""
 
     def options(self) -> dict[str, Any]:
         """The options in force, defaults included."""

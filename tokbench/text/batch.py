@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class TextBatch:
     content: tells the content apart from any other's, empty where only its bytes do; None
         for data too large to keep word positions of.
     notes: for each sample what the data says of it beside its text; None where it says nothing.
+    analyses: what else was worked out on the texts (syntax, by language), for all statistics.
     """
 
     texts: list[str]
@@ -44,6 +46,7 @@ class TextBatch:
     raw_bytes: bool = False
     content: str | None = ""
     notes: list[dict[str, str]] | None = None
+    analyses: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def data(self) -> np.ndarray:

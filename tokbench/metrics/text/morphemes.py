@@ -15,9 +15,9 @@ import numpy as np
 
 from tokbench.errors import UserError
 from tokbench.evidence import Tally
-from tokbench.metrics.text.numbers import under_unknown
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.gold import JOIN
+from tokbench.text.marks import lost
 
 SHARES = 720_720
 """One, as an integer: shares of single words are summed as whole numbers of 1/720,720, exactly
@@ -99,7 +99,7 @@ def gold_words(encoded: EncodedText) -> GoldWords:
     ends = np.cumsum(np.array(sizes, dtype=np.int64))
     whole = np.append(ends, 0)[first + lengths - 1] - np.append(0, ends)[first]
     start = stop - whole  # the word is at the sample's end; unit `spaced` has a space before it
-    placed = encoded.spans.known[rows] & ~under_unknown(encoded, start, stop)
+    placed = encoded.spans.known[rows] & ~lost(encoded, start, stop)
 
     word_of = np.repeat(np.arange(len(rows)), lengths)
     ends += np.repeat(stop - np.append(ends, 0)[first + lengths - 1], lengths)

@@ -8,9 +8,11 @@ from functools import partial
 import numpy as np
 
 from tokbench.evidence import Tally
-from tokbench.measured import JACKKNIFE_BLOCKS, Measured, jackknife
+from tokbench.measured import JACKKNIFE_BLOCKS, Measured
 from tokbench.metrics.metric import Metric
+from tokbench.metrics.text.tallied import spearman, tallied
 from tokbench.statistics import EncodedText, Statistic
+from tokbench.text.marks import lost
 from tokbench.types import Score
 
 LONGEST = 12
@@ -65,11 +67,7 @@ def digit_runs(encoded: EncodedText) -> Statistic:
     lengths = np.flatnonzero(edges == -1) - starts
     sample = np.searchsorted(batch.starts, starts, side="right") - 1
     columns = {"digit-runs": encoded.by_sample(sample)}
-    placed = (
-        spans.known[sample]
-        & (lengths <= LONGEST)
-        & ~under_unknown(encoded, starts, starts + lengths)
-    )
+    placed = spans.known[sample] & (lengths <= LONGEST) & ~lost(encoded, starts, starts + lengths)
     starts, lengths, sample = starts[placed], lengths[placed], sample[placed]
 
     begins = np.zeros(len(batch.data) + LONGEST, dtype=bool)
@@ -98,19 +96,6 @@ def digit_runs(encoded: EncodedText) -> Statistic:
         "digit-cuts-by-block": Tally.of((block << 32) | keys, ones),
     }
     return Statistic(columns, tallies)
-
-
-def under_unknown(encoded: EncodedText, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Which of these byte spans an UNK token touches: what is lost has no cuts to judge."""
-    ids, spans, unknown = encoded.codes.ids.values, encoded.spans, encoded.tokenizer.unknown
-    at = np.flatnonzero(ids == unknown) if unknown is not None else ()
-    if not len(at):
-        return np.zeros(len(starts), dtype=bool)
-    depth = np.zeros(len(encoded.batch.data) + 1, dtype=np.int64)
-    np.add.at(depth, spans.starts[at], 1)
-    np.add.at(depth, spans.stops[at], -1)
-    under = np.concatenate(([0], np.cumsum(np.cumsum(depth) > 0)))
-    return under[stops] > under[starts]
 
 
 def _tokens(cuts: np.ndarray) -> np.ndarray:
@@ -186,22 +171,14 @@ class _OfCuts(Metric):
         name: str,
         of: Callable[[Tally], float],
         note: str = "",
-        undefined: str = "no digits at known token positions",
+        undefined: str = "",
     ) -> Score:
         """One score; `of` gives NaN where it is undefined, and `undefined` says why."""
-        n = int(measured.totals("samples").sum())
-        keys = measured.tally("digit-cuts-by-block").keys
-        whole, left_out = measured.jackknifed("digit-cuts-by-block")
-        score = partial(measured.score, name, unit=self.unit, better=self.better)
-        value = of(Tally(keys, whole)) if len(keys) else np.nan
-        if not np.isfinite(value):
-            note = undefined if len(keys) else "no digits at known token positions"
-            return score(None, n, note=note)
-        if len(left_out) < JACKKNIFE_BLOCKS:
-            why = f"no interval: under {JACKKNIFE_BLOCKS} samples with digits"
-            return score(value, n, note=f"{note}; {why}".lstrip("; "))
-        low, high = jackknife(np.array([of(Tally(keys, each)) for each in left_out]), value)
-        return score(value, n, low=low, high=high, interval="jackknife", note=note)
+        absent = "no digits at known token positions"
+        return tallied(
+            measured, name, "digit-cuts-by-block", of, self.unit, self.better, absent,
+            note, undefined,
+        )  # fmt: skip
 
 
 def dominant(tally: Tally, length: int) -> tuple[int, int, int]:
@@ -266,19 +243,7 @@ def magnitude(tally: Tally) -> float:
     """Spearman's correlation of the number of digits and of tokens over runs; NaN where every
     run has as many of either."""
     digits, tokens = tally.keys >> _LENGTH_BITS, _tokens(tally.keys & ((1 << _LENGTH_BITS) - 1))
-    x, y, w = _ranks(digits, tally.counts), _ranks(tokens, tally.counts), tally.counts
-    if not w.sum():
-        return np.nan
-    x, y = x - np.average(x, weights=w), y - np.average(y, weights=w)
-    spread = np.sqrt((w * x * x).sum() * (w * y * y).sum())
-    return float((w * x * y).sum() / spread) if spread else np.nan
-
-
-def _ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Midranks of values that occur `counts` times."""
-    distinct, where = np.unique(values, return_inverse=True)
-    often = np.bincount(where, counts, minlength=len(distinct))
-    return (np.cumsum(often) - (often - 1) / 2)[where]
+    return spearman(digits, tokens, tally.counts)
 
 
 class MagnitudeConsistency(_OfCuts):
