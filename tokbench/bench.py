@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 
 from tokbench.dataset import Dataset, open_dataset
@@ -60,12 +61,15 @@ class Bench:
                 f"{self.tokenizer.name} is a tokenizer of {self.tokenizer.spec.modality}; "
                 f"task {job.task.name} wants {job.task.modality}"
             )
-        self.dataset: Dataset = open_dataset(job.data, job.split)
+        self.dataset: Dataset = open_dataset(job.data, job.split).only(job.task.groups)
         if self.dataset.modality != job.task.modality:
             raise UserError(
                 f"task {job.task.name} wants {job.task.modality} data; {self.dataset.name} is "
                 f"{self.dataset.modality}"
             )
+        if job.task.groups:  # by their full labels, so that one question has one key
+            task = msgspec.structs.replace(job.task, groups=self.dataset.groups)
+            self.job = job = replace(job, task=task)
         self.lacking = {
             metric.name: why for metric in job.task.made if (why := metric.lacks(self.tokenizer))
         }
@@ -75,6 +79,8 @@ class Bench:
         for metric in job.task.made:
             metric.require()
         self._check_reference()
+        for metric in job.task.made:
+            metric.check(self.dataset.groups)
         self.source = Source(self.dataset, job.task)
         self.key = record_key(
             self.tokenizer.fingerprint(),

@@ -158,6 +158,12 @@ def _questions(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="NAME_OR_PATH", help="a dataset, file or folder instead of the task's own"
     )
     parser.add_argument("--split", metavar="SPLIT")
+    parser.add_argument(
+        "--groups", metavar="CODE,…", help="only these groups (languages) of the data"
+    )
+    parser.add_argument(
+        "--lexicon", metavar="FILE", help="your own word list for language-tokens, pure-tokens"
+    )
     parser.add_argument("--reference", metavar="CODE", help="reference language, such as eng_Latn")
     parser.add_argument("--out", default="runs", metavar="DIR", help="run folders; default: runs")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -57,6 +57,24 @@ class Dataset:
         if split is None:
             return ""
         return next((k for k, v in split.fingerprints.items() if v == self.fingerprint), "")
+
+    def only(self, groups: Sequence[str]) -> Dataset:
+        """The same data with these groups alone: labels, or languages (`tur` of `tur_Latn`).
+        The fingerprint stays that of the whole, whose content a manifest knows."""
+        if not groups:
+            return self
+        kept = [
+            part
+            for part in self.parts
+            if part.group in groups or part.group.partition("_")[0] in groups
+        ]
+        there = {name for part in kept for name in (part.group, part.group.partition("_")[0])}
+        for name in groups:
+            if name not in there:
+                raise UserError(f"{self.name}: no group '{name}'{near(name, self.groups)}")
+        few = replace(self, parts=kept)
+        few.__dict__["fingerprint"] = self.fingerprint
+        return few
 
     @property
     def label(self) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tokbench.errors import UserError, near
 from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
 from tokbench.manifest import load_manifest, manifest_names
@@ -68,6 +70,9 @@ def _task_checks(record: Record) -> list[str]:
         for part in signature.split("|"):
             if part.startswith("reference:"):
                 task = with_reference(task, part.partition(":")[2])
+    for part in record.signature.split("|"):
+        if part.startswith("groups:"):
+            task = msgspec.structs.replace(task, groups=part.partition(":")[2].split(","))
     if task.fingerprint() != record.about.task.fingerprint:
         return [
             f"task: '{record.task}' has changed since (its fingerprint differs); evaluate again"

@@ -74,7 +74,7 @@ class Source:
         # The whole set's hash, not the file's: reader and fields decide what text a file holds.
         content = None
         if self.cached:
-            place = f"{piece.part} {piece.first} {piece.count} {self.task.unit}"
+            place = f"{self.parts[piece.part].group} {piece.first} {piece.count} {self.task.unit}"
             content = f"{self.dataset.fingerprint} {place}"
         raw_bytes = self.dataset.raw_bytes
         batch = TextBatch(texts, group, index.astype(np.int64), raw_bytes, content, notes)

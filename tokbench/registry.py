@@ -130,6 +130,7 @@ TOKENIZERS = Registry(
         "mistral": _text("mistral", "load", "vocabularies packaged with mistral-common"),
         "gpt2-bpe": _text("huggingface", "from_gpt2", "a folder with encoder.json and vocab.bpe"),
         "wordpiece": _text("huggingface", "from_wordpiece", "a vocab.txt file"),
+        "turkish-tokenizer": _text("turkish", "Turkish", "the hybrid of Tokens with Meaning"),
         "train": _text("trained", "load", "trained on the spot, train:bpe?vocab=8000&on=DATA"),
         "bytes": _text("baselines", "Bytes", "baseline: one token for each UTF-8 byte"),
         "codepoints": _text("baselines", "Codepoints", "baseline: one token for each code point"),
@@ -197,6 +198,16 @@ METRICS = Registry(
         "utilisation": _metric("vocabulary", "Utilisation", "share of the vocabulary seen"),
         "token-length": _metric("vocabulary", "TokenLength", "bytes of a token, distribution"),
         "census": _metric("census", "Census", "Qtok's token classes, and scripts"),
+        "vocabulary-size": _metric("vocabulary", "VocabularySize", "ids, |V|"),
+        "vocabulary-languages": _metric(
+            "vocabulary_languages", "VocabularyLanguages", "whose words the ids are, by lexicon"
+        ),
+        "language-tokens": _metric(
+            "lexical", "LanguageTokens", "share of tokens that are words of the language"
+        ),
+        "pure-tokens": _metric(
+            "lexical", "PureTokens", "share of tokens that are a bare root or affix"
+        ),
         "partial-utf8": _metric("census", "PartialUtf8", "ids that are not UTF-8 alone"),
         "duplicate-surfaces": _metric(
             "census", "DuplicateSurfaces", "ids whose surface another id has too"
@@ -299,6 +310,9 @@ STATISTICS = Registry(
         "round-trip": Entry("tokbench.statistics:round_trip", "text", "is the decoded text equal"),
         "unknown": Entry("tokbench.statistics:unknown", "text", "tokens and characters lost"),
         "ids": Entry("tokbench.statistics:ids", "text", "how often each id occurs"),
+        "ids-by-group-block": Entry(
+            "tokbench.statistics:ids_by_group_block", "text", "ids by group and jackknife block"
+        ),
         "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
         "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),
         "source": Entry("tokbench.ngrams:source", "text", "the text itself, in its place"),

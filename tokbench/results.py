@@ -54,11 +54,13 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
     times = {k: v for k, v in evidence.seconds.items() if k in ACTIVITIES} | {"all": seconds}
     kind = "unit" if task.modality == "text" else "view"
     limit = f"|limit:{job.limit}" if job.limit is not None else ""
+    groups = f"|groups:{','.join(task.groups)}" if task.groups else ""
     return Record(
         tokenizer=tokenizer.name,
         task=task.name,
         key=bench.key,
-        signature=f"{dataset.label}|{kind}:{task.cut}{limit}|tok:{tokenizer.fingerprint()[:8]}",
+        signature=f"{dataset.label}|{kind}:{task.cut}{groups}{limit}"
+        f"|tok:{tokenizer.fingerprint()[:8]}",
         status="failures" if evidence.failures else "complete",
         limit=job.limit,
         about=About(
@@ -83,7 +85,7 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
 
 def performance(bench: Bench, evidence: Evidence) -> list[Score]:
     """Speed and memory on this machine: encode (also by script) and decode MB/s of UTF-8 through
-    the library's batch calls; seconds to load; peak memory of the process."""
+    the library's batch calls; seconds to encode all of it and to load; peak memory of the process."""
     seconds, groups = evidence.seconds, bench.dataset.groups
     if "bytes" not in evidence.columns:
         return []

@@ -31,6 +31,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         `joined` by single spaces and encoded once.
     main: the score to rank by.
     view: images only: 0 for each at its own size, S for TokBench's protocol at S × S.
+    groups: the only groups (languages) of the data that are measured; all when empty.
+    by_language: belongs to the suites of one language (`text-tur_Latn`), which restrict it.
     shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
         that one process and a cluster cut the data alike.
     """
@@ -45,6 +47,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     description: str = ""
     unit: Literal["line", "spaced", "word", "joined"] = "line"
     view: Annotated[int, msgspec.Meta(ge=0)] = 0
+    groups: list[str] = []
+    by_language: bool = False
     shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     shard_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 << 20
     seed: int = 0
@@ -81,6 +85,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         parts = [metric.signature() for metric in self.made]
         cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
         cut += f" view={self.view}" if self.view else ""
+        if self.groups:
+            cut += f" groups={','.join(self.groups)}"
         return sha256("task", self.name, cut, *parts)
 
 
@@ -117,12 +123,17 @@ def load_suites() -> dict[str, list[str]]:
     return load_toml(builtin("tasks") / "suites.toml", dict[str, list[str]])
 
 
-def with_reference(task: Task, reference: str) -> Task:
-    """The task with another reference language for every metric that has one."""
+def with_option(task: Task, option: str, value: str) -> Task:
+    """The task with another value of an option for every metric that has it."""
     uses: list[str | MetricUse] = []
     for use, metric in zip(task.metrics, task.made, strict=True):
         use = MetricUse(use) if isinstance(use, str) else use
-        if "reference" in metric.options():
-            use = MetricUse(use.name, {**use.options, "reference": reference})
+        if option in metric.options():
+            use = MetricUse(use.name, {**use.options, option: value})
         uses.append(use)
     return msgspec.structs.replace(task, metrics=uses)
+
+
+def with_reference(task: Task, reference: str) -> Task:
+    """The task with another reference language for every metric that has one."""
+    return with_option(task, "reference", reference)

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from tokbench import tables
 from tokbench.bench import Job
 from tokbench.dataset import open_dataset
-from tokbench.errors import FAILURES, FINE, UserError, near
+from tokbench.errors import FAILURES, FINE
 from tokbench.record import Record, plain
 from tokbench.runner import Progress
 from tokbench.runner import evaluate as run_job
 from tokbench.specs import load_tokenizer, resolve
-from tokbench.task import Task, load_suites, load_task, with_reference
+from tokbench.suites import suite
+from tokbench.task import Task, load_task, with_option, with_reference
 from tokbench.text.languages import is_code
 from tokbench.types import Score
 
@@ -57,24 +60,22 @@ def measure_all(
 
 def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     """The tasks asked for: by name, by suite, or the default for the modality and data."""
-    if options.task:
-        names = options.task
-    elif options.suite:
-        suites = load_suites()
-        if options.suite not in suites:
-            raise UserError(
-                f"no suite named '{options.suite}'{near(options.suite, suites)} "
-                "(see: tokbench list suites)"
-            )
-        names = suites[options.suite]
+    if options.suite:
+        tasks = suite(options.suite, options.data, options.split)
+    elif options.task:
+        tasks = [load_task(name) for name in options.task]
     elif options.data and modality != "text":
-        names = [modality]
+        tasks = [load_task(modality)]
     elif options.data:
         parallel = open_dataset(options.data, options.split).parallel
-        names = ["text-parallel" if parallel else "text"]
+        tasks = [load_task("text-parallel" if parallel else "text")]
     else:
-        names = load_suites()[DEFAULT_SUITE[modality]]
-    tasks = [load_task(name) for name in names]
+        tasks = suite(DEFAULT_SUITE[modality])
+    if options.groups:
+        groups = [name for name in options.groups.split(",") if name]
+        tasks = [msgspec.structs.replace(task, groups=groups) for task in tasks]
+    if options.lexicon:
+        tasks = [with_option(task, "lexicon", options.lexicon) for task in tasks]
     reference = options.reference
     if reference is None and options.data and modality == "text":
         # A set without English is held against its own first language.

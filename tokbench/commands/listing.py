@@ -43,7 +43,8 @@ def _rows(kind: str) -> list[tuple[str, str]]:
         return [(name, entry.summary) for name, entry in _REGISTRIES[kind].table.items()]
     if kind == "suites":
         suites = tomllib.loads((builtin("tasks") / "suites.toml").read_text(encoding="utf-8"))
-        return [(name, ", ".join(tasks)) for name, tasks in suites.items()]
+        rows = [(name, ", ".join(tasks)) for name, tasks in suites.items()]
+        return [*rows, ("text-LANG", "one language, such as text-tur_Latn, on the data here")]
     pattern = "*/*.toml" if kind == "tasks" else "*.toml"
     folder = builtin("tasks" if kind == "tasks" else "data_manifests")
     rows = []
@@ -58,6 +59,8 @@ def show_name(options: argparse.Namespace, given: list[str]) -> int:
     kinds = ("tokenizers", "tasks", "datasets", "metrics", "suites")
     names = {kind: [n for n, _ in _rows(kind)] for kind in kinds}
     found = [kind for kind in kinds if name in names[kind]]
+    if not found and name.startswith("text-"):
+        found = ["suites"]
     if not found and (":" in name or Path(name).exists()):
         found = ["tokenizers"]
     if not found:
@@ -164,10 +167,15 @@ def _show_dataset(name: str) -> None:
 
 
 def _show_suite(name: str) -> None:
+    from tokbench.suites import ONE_LANGUAGE, suite
+
     print(f"suite {name}")
-    for task, title in _rows("tasks"):
-        if task in dict(_rows("suites"))[name].split(", "):
-            print(f"  {task}: {title}")
+    if name == ONE_LANGUAGE:
+        print("  every task of one language; LANG is a FLORES code, such as text-tur_Latn")
+        return
+    for task in suite(name):
+        groups = f" ({', '.join(task.groups)} of {task.dataset})" if task.groups else ""
+        print(f"  {task.name}: {task.title}{groups}")
 
 
 _PRINTERS = {

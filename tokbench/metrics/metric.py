@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from tokbench.errors import UserError, near
@@ -50,6 +50,9 @@ class Metric:
     def require(self) -> None:
         """Raise `MissingExtra` where a library that it needs is not installed; called before
         anything is measured."""
+
+    def check(self, groups: Sequence[str]) -> None:
+        """Raise `UserError` for data of these groups that the metric cannot measure at all."""
 
     def options(self) -> dict[str, Any]:
         """The options in force, defaults included."""

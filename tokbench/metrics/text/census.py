@@ -153,6 +153,11 @@ def _kind(place: str, text: str) -> str:
     return f"{place}-alpha" if len(names) == 1 and names <= ALPHABETS else f"{place}-other"
 
 
+def is_control(text: str) -> bool:
+    """Is it written as a control token, such as `<s>` or `[CLS]`?"""
+    return len(text) > 1 and _bracketed(text)
+
+
 def _bracketed(text: str) -> bool:
     ends = text[0] + text[-1]
     return ends in ("<>", "[]") and text[1:-1].lower().replace("/", "") not in MARKUP

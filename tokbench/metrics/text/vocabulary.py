@@ -49,6 +49,24 @@ class Utilisation(Metric):
                 )
 
 
+class VocabularySize(Metric):
+    """Ids of the vocabulary, |V| (`vocabulary-size`), and those that text can produce
+    (`vocabulary-size-emittable`: special, control and unused ids excluded)."""
+
+    name = "vocabulary-size"
+    statistics = ()
+    unit, better, aggregation = "ids", "neither", "count"
+    reference = "usual model card figure"
+
+    def result(self, measured: Measured) -> Iterator[Score]:
+        for name, size in (
+            (self.name, sum(measured.spec.vocabulary) or None),
+            (f"{self.name}-emittable", measured.spec.emittable),
+        ):
+            note = "open vocabulary" if size is None else "no interval: a count"
+            yield measured.score(name, size, size or 0, unit=self.unit, note=note)
+
+
 class TokenLength(Metric):
     """Length of the tokens as they occur, in source bytes: mean, median, 90th and 99th
     percentile and maximum. Tokens without source bytes (a lone prefix space) count as 0."""
