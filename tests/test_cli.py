@@ -122,7 +122,6 @@ def test_an_interruption_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None
         ("eval bytes --task none.toml", "none.toml: no such task file"),
         ("eval bytes --suite txt", "did you mean 'text'?"),
         ("eval bytes --suite text-xyz", "no suite named 'text-xyz'"),
-        ("eval bytes --suite text-gla_Latn", "no data in 'gla_Latn' here"),
         ("eval bytes --suite text-jpn", "no lexicon for 'jpn_Jpan'"),
         ("eval bytes --task parallel-mini --groups tur_Latin", "did you mean 'tur_Latn'?"),
         ("eval bytes --task language-tokens --lexicon none.txt", "none.txt"),

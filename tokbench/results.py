@@ -85,7 +85,7 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
 
 def performance(bench: Bench, evidence: Evidence) -> list[Score]:
     """Speed and memory on this machine: encode (also by script) and decode MB/s of UTF-8 through
-    the library's batch calls; seconds to encode all of it and to load; peak memory of the process."""
+    the library's batch calls; seconds to encode all of it, and to load; peak memory."""
     seconds, groups = evidence.seconds, bench.dataset.groups
     if "bytes" not in evidence.columns:
         return []

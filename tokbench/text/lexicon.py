@@ -153,9 +153,9 @@ class OwnLexicon(Lexicon):
         if not self.entries:
             raise UserError(f"{where}: a lexicon without entries")
         self.folded: dict[str, int] = {}
-        for entry, kind in self.entries.items():
+        for entry, verdict in self.entries.items():
             entry = fold(entry, language)
-            self.folded[entry] = max(kind, self.folded.get(entry, UNKNOWN))
+            self.folded[entry] = max(verdict, self.folded.get(entry, UNKNOWN))
 
     def judge(self, words: Sequence[str], exact: bool = False) -> list[int]:
         """A verdict for each word, from the list itself."""
