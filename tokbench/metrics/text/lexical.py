@@ -235,7 +235,9 @@ class LanguageTokens(_Lexical):
     token is judged without its boundary marker and the white space at its ends, its case folded
     as the language does (Turkish I is ı); types are the surfaces that remain. Tokens without a
     letter (digits, punctuation, white space) and control tokens are left out; the unknown token
-    and pieces that are not UTF-8 alone count as no words; nothing else is trimmed. Lexicons:
+    and pieces that are not UTF-8 alone count as no words; nothing else is trimmed. An id that
+    stands for several forms (suffixes of turkish-tokenizer) is judged by the form that it has
+    by itself. Lexicons:
     zeyrek for Turkish (a word is what it analyses, a root or a suffix), simplemma's word lists,
     or a list of your own (`lexicon`). `convention = "tr-mmlu"` is the published one: every id
     decoded alone, the set of these strings, case-sensitive, nothing stripped or left out
