@@ -311,7 +311,7 @@ STATISTICS = Registry(
         "unknown": Entry("tokbench.statistics:unknown", "text", "tokens and characters lost"),
         "ids": Entry("tokbench.statistics:ids", "text", "how often each id occurs"),
         "ids-by-group-block": Entry(
-            "tokbench.statistics:ids_by_group_block", "text", "ids by group and jackknife block"
+            "tokbench.metrics.text.lexical:ids_by_group_block", "text", "ids by group and block"
         ),
         "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
         "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),

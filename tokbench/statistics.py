@@ -287,14 +287,6 @@ def ids(encoded: EncodedText) -> Statistic:
     return Statistic(tallies=tallies)
 
 
-def ids_by_group_block(encoded: EncodedText) -> Statistic:
-    """Occurrences of every id by group and jackknife block: key (group·16 + block)·2³² + id."""
-    batch = encoded.batch
-    owner = batch.group * JACKKNIFE_BLOCKS + batch.index % JACKKNIFE_BLOCKS
-    keys = np.repeat(owner << 32, encoded.counts) + encoded.codes.ids.values
-    return Statistic(tallies={"ids-by-group-block": Tally(*np.unique(keys, return_counts=True))})
-
-
 def token_bytes(encoded: EncodedText) -> Statistic:
     """Occurrences of every token length in source bytes, by group (key group·2³² + bytes)."""
     lengths = encoded.spans.stops - encoded.spans.starts

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from tokbench.errors import UserError
+from tokbench.evidence import Tally
 from tokbench.measured import JACKKNIFE_BLOCKS, Measured, jackknife
 from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.census import ABSENT, SURFACELESS, decoded, is_control, surfaces_of
+from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.casing import fold
 from tokbench.text.languages import is_code
 from tokbench.text.lexicon import PURE, WORD, Lexicon, label_of, lexicon_for
@@ -24,6 +26,14 @@ SHORT = 2
 
 _GROWS = "no interval: a count of types grows with the sample"
 _TYPES = "share of types"
+
+
+def ids_by_group_block(encoded: EncodedText) -> Statistic:
+    """Occurrences of every id by group and jackknife block: key (group·16 + block)·2³² + id."""
+    batch = encoded.batch
+    owner = batch.group * JACKKNIFE_BLOCKS + batch.index % JACKKNIFE_BLOCKS
+    keys = np.repeat(owner << 32, encoded.counts) + encoded.codes.ids.values
+    return Statistic(tallies={"ids-by-group-block": Tally(*np.unique(keys, return_counts=True))})
 
 
 class Judged(NamedTuple):
