@@ -21,6 +21,7 @@ from tokbench.evidence import BLOCKS, EXAMPLES, Evidence, Example, Failure, Tall
 from tokbench.executors import _path
 from tokbench.files import atomic_write
 from tokbench.metrics.metric import Metric, parameters
+from tokbench.metrics.text import vocabulary_languages
 from tokbench.metrics.text.constructs import ConstructBytes
 from tokbench.metrics.text.fairness import Gini
 from tokbench.registry import METRICS
@@ -42,6 +43,12 @@ each_metric = pytest.mark.parametrize(
     "metric", ALL_METRICS, ids=lambda metric: metric.signature().replace("|", " ")
 )
 each_tokenizer = pytest.mark.parametrize("tokenizer", TOKENIZERS)
+
+
+@pytest.fixture(autouse=True)
+def one_word_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small list for the table of languages: unpacking all of them takes minutes."""
+    monkeypatch.setattr(vocabulary_languages, "languages_of", lambda script: ["gla_Latn"])
 
 
 def lines_of(count: int, seed: int, fragments: Sequence[str]) -> list[str]:

@@ -62,7 +62,8 @@ def _one_language(language: str, data: str | None, split: str | None) -> list[Ta
 
 def _only_in(task: Task, language: str) -> bool:
     """Is it a task of this language alone?"""
-    fixed = {str(metric.options().get("language", "")) for metric in task.made} - {""}
+    fixed = {str(metric.options().get("language", "group")) for metric in task.made}
+    fixed -= {"group"}
     return len(fixed) == 1 and _matches(fixed.pop(), language)
 
 

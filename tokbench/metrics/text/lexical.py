@@ -65,11 +65,12 @@ class _Lexical(Metric):
             raise ValueError(f"language is a FLORES code such as tur_Latn, not '{language}'")
         self.convention, self.language, self.lexicon = convention, language, lexicon
 
-    def signature(self) -> str:
-        """With the libraries or the content behind the verdicts in place of a path."""
-        language = f"|language:{self.language}" if self.language else ""
+    def options(self) -> dict[str, Any]:
+        """The options in force: `group` where each group has its own language, and what the
+        verdicts depend on (library versions, content of a list) in place of a path."""
         label = label_of(self.language, self.lexicon)
-        return f"{self.name}|convention:{self.convention}{language}|lexicon:{label}|v{self.version}"
+        language = self.language or "group"
+        return {"convention": self.convention, "language": language, "lexicon": label}
 
     def check(self, groups: Sequence[str]) -> None:
         """Refuse data in which no group has a lexicon, before anything is measured."""
