@@ -107,7 +107,11 @@ def performance(bench: Bench, evidence: Evidence) -> list[Score]:
     if decoded < LEAST_DECODED:  # the call itself would be measured
         decoded, note = 0.0, f"under {LEAST_DECODED:,} bytes decoded: too little to time"
     rows.append(speed("decode-speed", decoded / 1e6, seconds.get("decode", 0.0), "MB/s", note))
-    return [*rows, *cost(bench.tokenizer)]
+    encoding = Score(
+        name="encode-time", value=seconds.get("encode"), n=1, unit="s", better="lower",
+        metric="performance",
+    )  # fmt: skip
+    return [*rows, encoding, *cost(bench.tokenizer)]
 
 
 def speed(name: str, amount: float, seconds: float, unit: str, note: str = "") -> Score:

@@ -14,7 +14,7 @@ import msgspec
 from tokbench import tables
 from tokbench.bench import Job
 from tokbench.dataset import open_dataset
-from tokbench.errors import FAILURES, FINE
+from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.record import Record, plain
 from tokbench.runner import Progress
 from tokbench.runner import evaluate as run_job
