@@ -80,7 +80,7 @@ def test_it_measures_data_of_ones_own(tmp_path: Path, parallel) -> None:
     path = tmp_path / "my.txt"
     path.write_text("ev\n", encoding="utf-8")
     (task,) = (task for task in suite("text-tur", str(path)) if task.name == "language")
-    assert {metric.options().get("language") for metric in task.made} == {None, "tur_Latn"}
+    assert {metric.options().get("language_code") for metric in task.made} == {None, "tur_Latn"}
     assert task.groups == []
     folder = parallel(deu_Latn=["Haus"], tur_Latn=["ev"])
     (task,) = (task for task in suite("text-tur", str(folder)) if task.name == "language")

