@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -86,6 +87,14 @@ def test_a_wheel_carries_tasks_manifests_and_the_leaderboard(wheel: Path) -> Non
     assert not any(name.startswith(("tests/", "tasks/")) for name in names)
 
 
+def test_a_wheel_carries_the_compiled_passes_for_its_platform(wheel: Path) -> None:
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("no C compiler here to build the passes with")
+    assert "tokbench/libkernel.so" in zipfile.ZipFile(wheel).namelist()
+    assert "-py3-none-" in wheel.name
+    assert not wheel.name.endswith("-any.whl")
+
+
 def test_an_installed_wheel_evaluates_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     environment, elsewhere = tmp_path / "environment", tmp_path / "elsewhere"
     venv.create(environment, with_pip=False)
@@ -123,6 +132,8 @@ def test_an_installed_wheel_evaluates_from_another_folder(wheel: Path, tmp_path:
 
     place = inside("-c", "import tokbench; print(tokbench.__file__)")
     assert Path(place.strip()).is_relative_to(own)
+    loaded = inside("-c", "from tokbench import kernel; print(kernel.compiled is not None)")
+    assert loaded == f"{not wheel.name.endswith('-any.whl')}\n"
     found = inside("-m", "tokbench", "eval", "bytes", "--task", "numbers", "--format", "json")
     (record,) = json.loads(found)["records"]
     assert record["task"] == "numbers"

@@ -10,6 +10,7 @@ from mocks.evidence import batch_of
 from mocks.greedy import Greedy
 
 from tokbench import statistics
+from tokbench.round_trip import round_trip
 from tokbench.statistics import EncodedText
 from tokbench.tokenizers.text.adapter import TextTokenizer
 from tokbench.types import Codes, Ragged
@@ -180,9 +181,7 @@ class Undecodable(Greedy):
 def test_a_sample_that_cannot_be_decoded_is_lost_whole_and_counted() -> None:
     tokenizer = Undecodable()
     batch = batch_of(["hello world", "hello ?"])
-    found = statistics.round_trip(
-        EncodedText(tokenizer, batch, tokenizer.encode(batch.texts), ["eng_Latn"])
-    )
+    found = round_trip(EncodedText(tokenizer, batch, tokenizer.encode(batch.texts), ["eng_Latn"]))
     assert found.columns["exact"].tolist() == [1, 0]
     assert found.columns["edits"].tolist() == [0, len("hello ?")]
     ((cause, failure),) = found.failures.items()

@@ -8,11 +8,13 @@ same evidence; scores are computed from it only once, at the end.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+
+from tokbench import kernel
 
 BLOCKS = 4096
 """Most rows kept for one group. Beyond it neighbouring samples are summed in blocks of two,
@@ -44,6 +46,9 @@ WAITING = 1 << 22
 
 EXAMPLES = 5
 
+LARGEST_TABLE = 1 << 23
+"""Cells (8 bytes each) of the largest table in which tallies are summed."""
+
 
 @dataclass
 class Tally:
@@ -71,10 +76,23 @@ class Tally:
         several = list(tallies)
         if len(several) == 1:
             return several[0]
+        if kernel.compiled and (shape := _table(several)):
+            return cls(*kernel.compiled.sum_tallies([(t.keys, t.counts) for t in several], *shape))
         return cls.of(
             np.concatenate([t.keys for t in several] or [np.empty(0, np.int64)]),
             np.concatenate([t.counts for t in several] or [np.empty(0, np.int64)]),
         )
+
+
+def _table(tallies: Sequence[Tally]) -> tuple[int, int] | None:
+    """Rows and columns of a table for keys row·2³² + column, or None where it would be sparse."""
+    filled = [tally.keys for tally in tallies if len(tally.keys)]
+    if not filled or min(int(keys[0]) for keys in filled) < 0:
+        return None
+    rows = 1 + max(int(keys[-1]) >> 32 for keys in filled)
+    entries = sum(map(len, filled))
+    columns = 1 + max(int((keys & 0xFFFFFFFF).max()) for keys in filled)
+    return (rows, columns) if rows * columns <= min(8 * entries, LARGEST_TABLE) else None
 
 
 @dataclass

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tokbench.errors import UserError
+from tokbench.errors import UserError, one_line
+from tokbench.evidence import Evidence
 from tokbench.files import atomic_write
 
 if TYPE_CHECKING:
@@ -28,20 +30,13 @@ Result = TypeVar("Result")
 
 def run(
     bench: Bench, shards: list[Shard], folder: Path, workers: int, progress: Progress | None
-) -> None:
-    """Measure every shard that has no file yet, in this process or in `workers` others."""
+) -> Iterator[Evidence]:
+    """The evidence of every shard, in order. A shard that has no file yet is measured, in this
+    process or in `workers` others, and its file written before the next one is begun."""
     waiting = [n for n in range(len(shards)) if not _path(folder, n).is_file()]
     done = len(shards) - len(waiting)
     if progress:
         progress(done, len(shards))
-    if workers <= 1 or len(waiting) <= 1:
-        for number in waiting:
-            atomic_write(_path(folder, number), bench.evidence(shards[number]).to_bytes())
-            done += 1
-            if progress:
-                progress(done, len(shards))
-        return
-    jobs = [(shards[n], _path(folder, n)) for n in waiting]
 
     def another() -> None:
         nonlocal done
@@ -49,7 +44,19 @@ def run(
         if progress:
             progress(done, len(shards))
 
-    spread(_work, jobs, workers, _begin, (bench.job, bench.key), another)
+    if workers > 1 and len(waiting) > 1:
+        jobs = [(shards[n], _path(folder, n)) for n in waiting]
+        spread(_work, jobs, workers, _begin, (bench.job, bench.key), another)
+        waiting = []
+    for number, shard in enumerate(shards):
+        path = _path(folder, number)
+        if number not in waiting:
+            yield _load(path)
+            continue
+        evidence = bench.evidence(shard)
+        atomic_write(path, evidence.to_bytes())
+        another()
+        yield evidence
 
 
 def spread(
@@ -114,6 +121,15 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _load(path: Path) -> Evidence:
+    try:
+        return Evidence.from_bytes(path.read_bytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: damaged ({one_line(error)}); delete it and run the same command again"
+        ) from error
 
 
 def _path(folder: Path, number: int) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tokbench.evidence import Evidence, Example, Tally
+from tokbench.resampling import draw, quantile
 from tokbench.types import Score, Tokenizer, TokenizerSpec
 
 REPLICATES = 1000
@@ -46,7 +47,10 @@ class Measured:
         self.metric = ""
         self.kept: dict[str, np.ndarray] = {}
         self.examples: list[Example] = []
+        self._totals: dict[str, np.ndarray] = {}
+        self._matrices: dict[str, np.ndarray] = {}
         self._replicates: dict[str, np.ndarray] = {}
+        self._pooled: dict[str, Tally] = {}
         self._jackknifed: dict[str, tuple[np.ndarray, list[np.ndarray]]] = {}
 
     @property
@@ -56,18 +60,29 @@ class Measured:
 
     def totals(self, column: str) -> np.ndarray:
         """Sum of a column in each group; exact for integers."""
-        values, group = self.evidence.columns[column], self.evidence.group
-        sums = np.zeros(len(self.groups), dtype=values.dtype)
-        edges = np.flatnonzero(np.diff(group, prepend=-1))
-        if len(edges):  # rows come group by group: sum runs, then the few runs of a group
-            np.add.at(sums, group[edges], np.add.reduceat(values, edges))
-        return sums
+        if column not in self._totals:
+            values = self.evidence.columns[column]
+            sums = np.zeros(len(self.groups), dtype=values.dtype)
+            if len(values):  # rows come group by group: sum runs, then the few runs of a group
+                np.add.at(
+                    sums, self.evidence.group[self._runs], np.add.reduceat(values, self._runs)
+                )
+            sums.flags.writeable = False
+            self._totals[column] = sums
+        return self._totals[column]
+
+    @cached_property
+    def _runs(self) -> np.ndarray:
+        """First row of each run of rows of one group."""
+        return np.flatnonzero(np.diff(self.evidence.group, prepend=-1))
 
     def tally(self, name: str, group: int | None = None) -> Tally:
         """A tally pooled over groups, or that of one group; keys without the group."""
         tally = self.evidence.tallies.get(name, Tally())
         if group is None:
-            return Tally.of(tally.keys & 0xFFFFFFFF, tally.counts)
+            if name not in self._pooled:
+                self._pooled[name] = Tally.of(tally.keys & 0xFFFFFFFF, tally.counts)
+            return self._pooled[name]
         low, high = np.searchsorted(tally.keys, [group << 32, (group + 1) << 32])
         return Tally(tally.keys[low:high] & 0xFFFFFFFF, tally.counts[low:high])
 
@@ -98,18 +113,36 @@ class Measured:
 
     def matrix(self, column: str) -> np.ndarray:
         """A column as (units, groups); 0 where a group lacks the unit."""
-        rows, width = self.unit_count, len(self.groups)
-        cell = self.units * width + self.evidence.group
-        values = self.evidence.columns[column]
-        return np.bincount(cell, values, minlength=rows * width).reshape(rows, width)
+        if column not in self._matrices:
+            shape = self.unit_count, len(self.groups)
+            values = self.evidence.columns[column]
+            sums = np.bincount(self._cells, values, minlength=shape[0] * shape[1])
+            sums.flags.writeable = False
+            self._matrices[column] = sums.reshape(shape)
+        return self._matrices[column]
+
+    @cached_property
+    def _cells(self) -> np.ndarray:
+        """Where each row stands in a flat `matrix`."""
+        return self.units * len(self.groups) + self.evidence.group
 
     @cached_property
     def weights(self) -> np.ndarray:
         """How often each unit is drawn: (replicates, units); parallel data only."""
-        return _draws(np.random.default_rng(self.seed), self.draws, self.unit_count)
+        return draw(np.random.default_rng(self.seed), self.draws, self.unit_count)
+
+    @cached_property
+    def _single_weights(self) -> np.ndarray:
+        return self.weights.astype(np.float32)
 
     def resampled(self, table: np.ndarray) -> np.ndarray:
         """Column sums of a (units, k) table in every replicate: (replicates, k)."""
+        largest = float(np.abs(table).max(initial=0))
+        if largest * len(table) < 1 << 24 and (table % 1 == 0).all():
+            if (table == table[:1]).all():  # every draw of as many units gives the same
+                return np.repeat(table.sum(0, keepdims=True), self.draws, axis=0)
+            # Whole numbers below 2²⁴ are exact in single precision too, at twice the speed.
+            return (self._single_weights @ table.astype(np.float32)).astype(np.float64)
         return self.weights @ table
 
     def replicates(self, column: str) -> np.ndarray:
@@ -122,15 +155,16 @@ class Measured:
                 sums = np.empty((self.draws, len(self.groups)))
                 for number, count in enumerate(self._group_rows):
                     rng = np.random.default_rng([self.seed, number])
-                    sums[:, number] = _draws(rng, self.draws, count) @ table[:count, number]
+                    sums[:, number] = draw(rng, self.draws, count) @ table[:count, number]
             self._replicates[column] = sums
         return self._replicates[column]
 
     def interval(self, replicates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Percentile interval along the first axis; NaN where a replicate is undefined."""
         tail = (1 - LEVEL) / 2
-        low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
-        return low, high
+        # Sorted along contiguous memory: far quicker than np.quantile, and the same numbers.
+        ordered = np.sort(np.ascontiguousarray(replicates.T), axis=-1)
+        return quantile(ordered, tail), quantile(ordered, 1 - tail)
 
     def enough(self, group: int | None = None) -> str:
         """Why a bootstrap cannot be made, or an empty string."""
@@ -244,19 +278,6 @@ class Measured:
             name, value, n, draws, unit=unit, better=better, note=note,
             low=low, high=high, interval="bootstrap",
         )  # fmt: skip
-
-
-def _draws(rng: np.random.Generator, replicates: int, units: int) -> np.ndarray:
-    """Multinomial weights of `replicates` bootstrap draws of `units` from `units`."""
-    if units == 0:
-        return np.zeros((replicates, 0))
-    picked = rng.integers(0, units, (replicates, units))
-    picked += np.arange(replicates)[:, None] * units
-    return (
-        np.bincount(picked.ravel(), minlength=replicates * units)
-        .reshape(replicates, units)
-        .astype(np.float64)
-    )
 
 
 JACKKNIFE_BLOCKS = 16

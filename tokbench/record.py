@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,7 @@ def provenance(arguments: list[str], seconds: dict[str, float]) -> Provenance:
     packages = {}
     for name in _PACKAGES:
         try:
-            packages[name] = version(name)
+            packages[name] = _version(name)
         except PackageNotFoundError:
             continue
     return Provenance(
@@ -191,6 +191,13 @@ def provenance(arguments: list[str], seconds: dict[str, float]) -> Provenance:
         arguments=[_shortened(argument) for argument in arguments],
         seconds={name: round(value, 3) for name, value in seconds.items()},
     )
+
+
+def _version(package: str) -> str:
+    """As `importlib.metadata.version`, which parses the package's whole README for it."""
+    header = distribution(package).read_text("METADATA") or ""
+    found = re.search(r"^Version: *(\S+)", header, re.MULTILINE)
+    return found[1] if found else version(package)
 
 
 _OUTSIDE = re.compile(r"(^|[:=])((?:~|[A-Za-z]:|\.\.)?[\\/](?!/)[^?&]*)")

@@ -307,7 +307,7 @@ STATISTICS = Registry(
         "words": Entry("tokbench.statistics:words", "text", "UAX-29 words of a sample"),
         "tokens": Entry("tokbench.statistics:tokens", "text", "tokens of a sample"),
         "word-cover": Entry("tokbench.statistics:word_cover", "text", "how tokens cover words"),
-        "round-trip": Entry("tokbench.statistics:round_trip", "text", "is the decoded text equal"),
+        "round-trip": Entry("tokbench.round_trip:round_trip", "text", "is the decoded text equal"),
         "unknown": Entry("tokbench.statistics:unknown", "text", "tokens and characters lost"),
         "ids": Entry("tokbench.statistics:ids", "text", "how often each id occurs"),
         "ids-by-group-block": Entry(

@@ -89,8 +89,7 @@ def performance(bench: Bench, evidence: Evidence) -> list[Score]:
     seconds, groups = evidence.seconds, bench.dataset.groups
     if "bytes" not in evidence.columns:
         return []
-    totals = np.zeros(len(groups))
-    np.add.at(totals, evidence.group, evidence.columns["bytes"])
+    totals = np.bincount(evidence.group, evidence.columns["bytes"], minlength=len(groups))
     taken = {group: seconds.get(f"encode:{group}", 0.0) for group in groups}
     size = dict(zip(groups, (totals / 1e6).tolist(), strict=True))
     by_script: dict[str, list[str]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,10 +44,7 @@ def evaluate(
             return read_record(path), path
         shards = bench.source.plan(job.limit)
         folder_shards = folder / "shards"
-        executors.run(bench, shards, folder_shards, workers, progress)
-        evidence = Evidence.joined(
-            _load_shard(folder_shards / f"{number:06}.npz") for number in range(len(shards))
-        )
+        evidence = Evidence.joined(executors.run(bench, shards, folder_shards, workers, progress))
         if evidence.rows == 0:
             shutil.rmtree(folder_shards)  # nothing to go on from
         record = make_record(bench, evidence, time.perf_counter() - started)
@@ -83,12 +79,3 @@ def locked(folder: Path) -> Iterator[None]:
         if [path.name for path in folder.glob("*")] == [".lock"]:  # failed before its first shard
             shutil.rmtree(folder, ignore_errors=True)
         lock.release()
-
-
-def _load_shard(path: Path) -> Evidence:
-    try:
-        return Evidence.from_bytes(path.read_bytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: damaged ({one_line(error)}); delete it and run the same command again"
-        ) from error

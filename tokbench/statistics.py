@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tokbench.errors import one_line
-from tokbench.evidence import EXAMPLES, Example, Failure, Tally
+from tokbench import kernel
+from tokbench.evidence import Example, Failure, Tally
 from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
-from tokbench.types import Codes, Ragged
+from tokbench.types import Codes
 
 
 @dataclass
@@ -39,6 +39,11 @@ class EncodedText:
     def counts(self) -> np.ndarray:
         """Tokens of each sample."""
         return self.codes.ids.lengths
+
+    @cached_property
+    def word_counts(self) -> np.ndarray:
+        """UAX-29 words of each sample."""
+        return self.by_sample(self.batch.words.sample)
 
     @cached_property
     def token_sample(self) -> np.ndarray:
@@ -92,7 +97,7 @@ def words(encoded: EncodedText) -> Statistic:
     found = encoded.batch.words
     return Statistic(
         {
-            "words": encoded.by_sample(found.sample),
+            "words": encoded.word_counts,
             "unsegmented": encoded.by_sample(found.sample[found.unsegmented]),
         }
     )
@@ -109,6 +114,12 @@ def word_cover(encoded: EncodedText) -> Statistic:
     `continued` (a token boundary falls inside the word)."""
     batch, spans = encoded.batch, encoded.spans
     found, data = batch.words, batch.data
+    if kernel.compiled and spans.tiled.all() and len(data) <= kernel.LARGEST:
+        words = found.starts, found.stops, found.sample
+        single, continued = kernel.compiled.cover(
+            data, (spans.starts, spans.stops), words, len(batch)
+        )
+        return Statistic({"placed": encoded.word_counts, "single": single, "continued": continued})
     real = spans.stops > spans.starts
     starts, stops = (
         (spans.starts, spans.stops)
@@ -165,82 +176,19 @@ def _trimmed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spans without the ASCII white space at their ends."""
     starts, stops = starts.copy(), stops.copy()
-    rows = np.flatnonzero(_BLANK[data[starts]] & (starts < stops)) if len(starts) else starts
+    rows = np.flatnonzero(starts < stops)
+    rows = rows[_BLANK[data[starts[rows]]]]
     while len(rows):
         starts[rows] += 1
         rows = rows[starts[rows] < stops[rows]]
         rows = rows[_BLANK[data[starts[rows]]]]
-    rows = np.flatnonzero((starts < stops) & _BLANK[data[stops - 1]]) if len(starts) else starts
+    rows = np.flatnonzero(starts < stops)
+    rows = rows[_BLANK[data[stops[rows] - 1]]]
     while len(rows):
         stops[rows] -= 1
         rows = rows[starts[rows] < stops[rows]]
         rows = rows[_BLANK[data[stops[rows] - 1]]]
     return starts, stops
-
-
-def round_trip(encoded: EncodedText) -> Statistic:
-    """`exact` (decoded text is the sample), `edits`: Levenshtein distance in code points.
-
-    A sample whose tokens' own bytes spell it needs no decoding; all others go through the
-    library's decoder. `tokbench check` holds the two against each other. A sample that the
-    decoder raises on is lost whole, and counted among the failures.
-    """
-    from rapidfuzz.distance import Levenshtein
-
-    batch = encoded.batch
-    exact = (encoded.spans.tiled & encoded.tokenizer.spells).astype(np.int64)
-    edits = np.zeros(len(batch), dtype=np.int64)
-    rows = np.flatnonzero(exact == 0)
-    examples: list[Example] = []
-    failures: dict[str, Failure] = {}
-    if len(rows):
-        decoded = decoded_rows(encoded, rows, failures)
-        for row, text in zip(rows.tolist(), decoded, strict=True):
-            source = batch.texts[row]
-            if text == source:
-                exact[row] = 1
-                continue
-            edits[row] = Levenshtein.distance(source, text)
-            if len(examples) < EXAMPLES:
-                examples.append(_difference(encoded, row, source, text))
-    return Statistic({"exact": exact, "edits": edits}, examples=examples, failures=failures)
-
-
-def decoded_rows(encoded: EncodedText, rows: np.ndarray, failures: dict[str, Failure]) -> list[str]:
-    """The decoded rows; empty where the decoder raises on the sample by itself."""
-    ids, decode = encoded.codes.ids, encoded.tokenizer.decode
-    try:
-        return decode(Codes((_take(ids, rows),)))
-    except Exception:
-        texts = []
-    for row in rows.tolist():
-        try:
-            texts += decode(Codes((ids.take([row]),)))
-        except Exception as error:
-            cause = f"decode: {type(error).__name__}: {one_line(error)}"[:200]
-            group = encoded.groups[int(encoded.batch.group[row])]
-            example = f"{group or 'sample'} {int(encoded.batch.index[row])}"
-            failures.setdefault(cause, Failure(0, example)).count += 1
-            texts.append("")
-    return texts
-
-
-def _take(ids: Ragged, rows: np.ndarray) -> Ragged:
-    return ids if len(rows) == len(ids) else ids.take(rows)
-
-
-def _difference(encoded: EncodedText, row: int, source: str, text: str) -> Example:
-    a, b = source.encode(), text.encode(errors="surrogatepass")
-    at = next(
-        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
-    )
-    around = [piece[max(0, at - 12) : at + 12].decode(errors="replace") for piece in (a, b)]
-    return Example(
-        "round-trip",
-        encoded.groups[int(encoded.batch.group[row])],
-        int(encoded.batch.index[row]),
-        f"differs from byte {at}: {around[0]!r} came back as {around[1]!r}",
-    )
 
 
 def unknown(encoded: EncodedText) -> Statistic:
@@ -268,19 +216,26 @@ def unknown(encoded: EncodedText) -> Statistic:
 
 def ids(encoded: EncodedText) -> Statistic:
     """Occurrences of every id: by group (key group·2³² + id) and by jackknife block."""
-    values = encoded.codes.ids.values
+    values, offsets = encoded.codes.ids.values, encoded.codes.ids.offsets
+    block = encoded.batch.index % JACKKNIFE_BLOCKS
     span = int(values.max(initial=0)) + 1
-    # Narrow keys sort twice as fast.
-    narrow = np.int32 if span * JACKKNIFE_BLOCKS < 1 << 31 else np.int64
-    block = (encoded.batch.index % JACKKNIFE_BLOCKS * span).astype(narrow)
-    keys, counts = np.unique(np.repeat(block, encoded.counts) + values, return_counts=True)
-    block_of, id_of = np.divmod(keys.astype(np.int64), span)
-    tallies = {"ids-by-block": Tally((block_of << 32) + id_of, counts)}
+    dense = span <= 1 << 22 and values.min(initial=0) >= 0  # hashed ids would need gigabytes
+    if kernel.compiled and dense:
+        found, times, rank = kernel.compiled.count(values)
+        keys, counts = kernel.compiled.count_by_block(values, offsets, block, found, rank)
+    else:
+        # Narrow keys sort twice as fast.
+        narrow = np.int32 if span * JACKKNIFE_BLOCKS < 1 << 31 else np.int64
+        row = np.repeat((block * span).astype(narrow), encoded.counts)
+        keys, counts = np.unique(row + values, return_counts=True)
+        block_of, id_of = np.divmod(keys.astype(np.int64), span)
+        keys = (block_of << 32) + id_of
+        whole = Tally.of(id_of, counts)
+        found, times = whole.keys, whole.counts
+    tallies = {"ids-by-block": Tally(keys, counts)}
     group = encoded.one_group
-    if group is not None and span <= 1 << 22:  # hashed ids would need gigabytes
-        dense = np.bincount(id_of, counts, minlength=span).astype(np.int64)
-        found = np.flatnonzero(dense)
-        tallies["ids-by-group"] = Tally(found + (group << 32), dense[found])
+    if group is not None:
+        tallies["ids-by-group"] = Tally(found + (group << 32), times)
     else:
         owner = np.repeat(encoded.batch.group << 32, encoded.counts)
         tallies["ids-by-group"] = Tally(*np.unique(owner + values, return_counts=True))
@@ -293,9 +248,13 @@ def token_bytes(encoded: EncodedText) -> Statistic:
     known = encoded.spans.known
     group = encoded.one_group
     if group is not None and known.all():
-        counts = np.bincount(lengths)
-        found = np.flatnonzero(counts)
-        return Statistic(tallies={"token-bytes": Tally(found + (group << 32), counts[found])})
+        if kernel.compiled and len(encoded.batch.data) <= kernel.LARGEST:
+            found, counts, _ = kernel.compiled.count(lengths)
+        else:
+            counts = np.bincount(lengths)
+            found = np.flatnonzero(counts)
+            counts = counts[found]
+        return Statistic(tallies={"token-bytes": Tally(found + (group << 32), counts)})
     sample = encoded.token_sample
     keep = known[sample]
     owner = encoded.batch.group[sample[keep]] << 32

@@ -144,12 +144,12 @@ def test_a_batch_gives_the_words_of_each_of_its_texts(cache) -> None:
         assert found.unsegmented.tolist() == [False] * 4 + [True] * 2
         assert again.characters.tolist() == [10, 9, 1, 2]
         assert again.sizes.tolist() == [12, 9, 3, 6]
-    assert list((cache / "words").rglob("*.npy"))
+    assert list((cache / "words").rglob("*.int32"))
 
 
 def test_a_word_cache_cut_short_is_counted_again(cache) -> None:
     texts = ["a cache entry that a crash cut short"]
     before = batch_of(texts).words.starts.tolist()
-    newest = max((cache / "words").rglob("*.npy"), key=lambda path: path.stat().st_mtime_ns)
+    newest = max((cache / "words").rglob("*.int32"), key=lambda path: path.stat().st_mtime_ns)
     newest.write_bytes(newest.read_bytes()[:-8])
     assert batch_of(texts).words.starts.tolist() == before

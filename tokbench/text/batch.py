@@ -100,13 +100,12 @@ class TextBatch:
         version = f"uax29-{uax29.VERSION}-{regex.__version__}"
         content = self.content.encode() or self.data.tobytes()
         name = hashlib.sha256(version.encode() + content).hexdigest()
-        path = cache_dir() / "words" / name[:2] / f"{name}.npy"
+        path = cache_dir() / "words" / name[:2] / f"{name}.int32"
         samples = len(self.texts)
         if path.is_file():
             try:
-                packed = np.load(path, allow_pickle=False)
-                return _unpack(packed, samples)
-            except (OSError, ValueError, EOFError, IndexError):
+                return _unpack(np.frombuffer(path.read_bytes(), "<i4"), samples)
+            except (OSError, ValueError, IndexError):
                 pass  # cut short by a crash of the file system; written anew below
         characters, words = _count(self.data.tobytes(), self.starts, self.stops)
         with contextlib.suppress(UserError):  # a cache that cannot be written costs time only
@@ -148,8 +147,6 @@ def _count(raw: bytes, starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarra
 
 
 def _pack(characters: np.ndarray, words: Words) -> bytes:
-    import io
-
     columns = (
         characters,
         np.array([len(words.starts)]),
@@ -158,9 +155,7 @@ def _pack(characters: np.ndarray, words: Words) -> bytes:
         words.sample,
         words.unsegmented,
     )
-    file = io.BytesIO()
-    np.save(file, np.concatenate([c.astype(np.int32) for c in columns]), allow_pickle=False)
-    return file.getvalue()
+    return b"".join(column.astype("<i4").tobytes() for column in columns)
 
 
 def _unpack(packed: np.ndarray, samples: int) -> tuple[np.ndarray, Words]:
@@ -169,4 +164,6 @@ def _unpack(packed: np.ndarray, samples: int) -> tuple[np.ndarray, Words]:
     if len(rest) != 4 * count:
         raise ValueError("not a word cache of this batch")
     starts, stops, sample, unsegmented = rest.reshape(4, count)
+    if count and not 0 <= sample.min() <= sample.max() < samples:
+        raise ValueError("not a word cache of this batch")
     return characters.astype(np.int64), Words(starts, stops, sample, unsegmented.astype(bool))

@@ -15,7 +15,8 @@ from tokbench.measured import Measured
 from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.pooled import pooled, total
 from tokbench.metrics.text.prompts import common_prefix
-from tokbench.statistics import EncodedText, Statistic, decoded_rows
+from tokbench.round_trip import decoded_rows
+from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.cuts import PLACES, VERSION, cut
 from tokbench.tokenizers.text.adapter import TextTokenizer, table_spans
 from tokbench.types import Codes, Ragged, Score

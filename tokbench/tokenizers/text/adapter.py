@@ -7,10 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
+from tokbench import kernel
 from tokbench.files import sha256
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.merges import Merges
 from tokbench.types import Codes, TokenizerSpec
+
+_MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
+"""Masks of the first 0 to 8 bytes of a little-endian integer."""
 
 
 class TokenBytes:
@@ -22,17 +26,12 @@ class TokenBytes:
     def __init__(self, pieces: Sequence[bytes]):
         self.pieces = pieces
         self.lengths = np.fromiter(map(len, pieces), dtype=np.int32, count=len(pieces))
-        padded = b"".join(piece[:8].ljust(8, b"\0") for piece in pieces)
-        self._heads = np.frombuffer(padded, dtype="<u8")
-        bits = np.minimum(np.arange(9, dtype=np.uint64) * np.uint64(8), np.uint64(63))
-        mask = (np.uint64(1) << bits) - np.uint64(1)
-        mask[8] = np.uint64(0xFFFFFFFFFFFFFFFF)
-        self._masks = mask
-        self._head_masks = mask[np.minimum(self.lengths, 8)]
 
     @cached_property
-    def _long(self) -> dict[int, bytes]:
-        return {i: piece for i, piece in enumerate(self.pieces) if len(piece) > 8}
+    def _heads(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first eight bytes of every id as one integer, and a mask of those it has."""
+        padded = b"".join(piece[:8].ljust(8, b"\0") for piece in self.pieces)
+        return np.frombuffer(padded, dtype="<u8"), _MASKS[np.minimum(self.lengths, 8)]
 
     def match(self, data: np.ndarray, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """For every token: do `data`'s bytes at its start equal its own? Boolean.
@@ -43,7 +42,8 @@ class TokenBytes:
         windows = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
         lengths = self.lengths.take(ids)
         # `take`, here and elsewhere: twice as fast as an index in brackets
-        equal = (windows.take(starts) & self._head_masks.take(ids)) == self._heads.take(ids)
+        heads, masks = self._heads
+        equal = (windows.take(starts) & masks.take(ids)) == heads.take(ids)
         long = np.flatnonzero(equal & (lengths > 8))
         if len(long):
             equal[long] = self._match_long(data, ids[long], starts[long], lengths[long])
@@ -52,7 +52,7 @@ class TokenBytes:
     def _match_long(
         self, data: np.ndarray, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray
     ) -> np.ndarray:
-        flat, offsets = self._flat
+        flat, offsets = self.flat
         equal = np.ones(len(ids), dtype=bool)
         windows = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
         table = np.ndarray((len(flat) - 7,), dtype="<u8", buffer=flat, strides=(1,))
@@ -60,16 +60,17 @@ class TokenBytes:
         rows = np.arange(len(ids))
         while len(rows):
             left = np.minimum(lengths[rows] - shift, 8)
-            there = windows[starts[rows] + shift] & self._masks[left]
-            equal[rows] &= there == table[offsets[ids[rows]] + shift] & self._masks[left]
+            there = windows[starts[rows] + shift] & _MASKS[left]
+            equal[rows] &= there == table[offsets[ids[rows]] + shift] & _MASKS[left]
             shift += 8
             rows = rows[lengths[rows] > shift]
         return equal
 
     @cached_property
-    def _flat(self) -> tuple[np.ndarray, np.ndarray]:
+    def flat(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bytes of all ids on end, with zeros after them, and where each begins (int32)."""
         flat = np.frombuffer(b"".join(self.pieces) + b"\0" * 16, dtype=np.uint8)
-        return flat, np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
+        return flat, np.append(0, np.cumsum(self.lengths)).astype(np.int32)
 
 
 class TextTokenizer:
@@ -158,10 +159,9 @@ def token_spans(tokenizer: TextTokenizer, batch: TextBatch, codes: Codes) -> Spa
     Samples that the table does not spell exactly fall back to the library's offsets, so a
     normalising or lossy tokenizer yields positions in the source, never in its own output.
     """
-    counts = codes.ids.lengths
     samples = len(batch)
     if codes.spans is not None:
-        base = np.repeat(batch.starts, counts)
+        base = np.repeat(batch.starts, codes.ids.lengths)
         starts, stops = codes.spans[:, 0] + base, codes.spans[:, 1] + base
         return Spans(starts, stops, np.zeros(samples, bool), np.ones(samples, bool))
     if tokenizer.pieces is None:
@@ -177,25 +177,28 @@ def table_spans(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Starts and stops of the tokens by the lengths in the byte table alone, and for each sample
     whether the tokens spell it exactly; elsewhere the positions mean nothing."""
-    assert tokenizer.pieces is not None
-    ids, offsets = codes.ids.values, codes.ids.offsets
-    counts = codes.ids.lengths
-    prefix = len(tokenizer.prefix)
-    lengths = tokenizer.pieces.lengths.take(ids)
+    ids, pieces, prefix, data = codes.ids, tokenizer.pieces, tokenizer.prefix, batch.data
+    assert pieces is not None
+    if len(prefix) > 1:
+        raise ValueError("an encoder's prefix is one byte or none")
+    if kernel.compiled and ids.values.dtype == np.int32 and len(data) <= kernel.LARGEST:
+        bounds = batch.starts, batch.stops
+        return kernel.compiled.place(data, bounds, ids.values, ids.offsets, pieces.flat, prefix)
+    counts = ids.lengths
+    lengths = pieces.lengths.take(ids.values)
     ends = np.cumsum(lengths, dtype=np.int64)
-    before = np.concatenate(([0], ends))[offsets]  # bytes before each sample's first token
+    before = np.concatenate(([0], ends))[ids.offsets]  # bytes before each sample's first token
     # A sample's tokens begin `prefix` bytes before the sample: the prefix has no source bytes.
-    shift = np.repeat(batch.starts - prefix - before[:-1], counts)
+    shift = np.repeat(batch.starts - len(prefix) - before[:-1], counts)
     stops = ends + shift
     starts = stops - lengths
-    tiled = np.diff(before) == np.where(counts > 0, batch.sizes + prefix, batch.sizes)
-    spelled = _spelled(tokenizer, batch, ids, starts, counts, tiled)
+    tiled = np.diff(before) == np.where(counts > 0, batch.sizes + len(prefix), batch.sizes)
+    spelled = _spelled(tokenizer, batch, ids.values, starts, counts, tiled)
     if prefix:
         floor = np.repeat(batch.starts, counts)
         np.maximum(starts, floor, out=starts)
         np.maximum(stops, floor, out=stops)
-    tiled &= spelled
-    return starts, stops, tiled
+    return starts, stops, tiled & spelled
 
 
 def _spelled(
@@ -211,8 +214,6 @@ def _spelled(
     prefix = tokenizer.prefix
     data = np.concatenate((batch.data, np.zeros(8, np.uint8)))
     if prefix:
-        if len(prefix) != 1:
-            raise ValueError("an encoder's prefix is one byte or none")
         data[batch.starts - 1] = prefix[0]  # in place of the line feed before each sample
     if candidates.all():
         wrong = np.flatnonzero(~tokenizer.pieces.match(data, ids, starts))
