@@ -47,12 +47,9 @@ class Metric:
         """Why this tokenizer cannot be measured so, or an empty string."""
         return next((why for need in self.needs if (why := lacking(need, tokenizer))), "")
 
-    def require(self) -> None:
-        """Raise `MissingExtra` where a library that it needs is not installed; called before
-        anything is measured."""
-
     def check(self, groups: Sequence[str]) -> None:
-        """Raise `UserError` for data of these groups that the metric cannot measure at all."""
+        """Raise `UserError` for data of these groups that the metric cannot measure at all, and
+        where a library that it needs is not installed; called before anything is measured."""
 
     def options(self) -> dict[str, Any]:
         """The options in force, defaults included."""

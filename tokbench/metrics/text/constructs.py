@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -133,7 +133,7 @@ class OfLanguage(Metric):
         )
         self.tags = {"grammar": versions(self.language)}
 
-    def require(self) -> None:
+    def check(self, groups: Sequence[str]) -> None:
         require(self.language)
 
     def refused(self, measured: Measured, column: str, why: str) -> dict[int, str]:
