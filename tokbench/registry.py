@@ -139,6 +139,9 @@ TOKENIZERS = Registry(
         "webp": _image("codecs", "webp", "lossy WebP at a quality, webp:75"),
         "avif": _image("codecs", "avif", "AVIF at a quality, avif:60"),
         "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
+        "taesd": _image(
+            "taesd", "load", "TAESD family, a folder with *_encoder.pth, *_decoder.pth"
+        ),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
