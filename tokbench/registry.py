@@ -139,6 +139,13 @@ TOKENIZERS = Registry(
         "webp": _image("codecs", "webp", "lossy WebP at a quality, webp:75"),
         "avif": _image("codecs", "avif", "AVIF at a quality, avif:60"),
         "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
+        "vq": _image("quantised", "vq", "k-means of patches, vq:16x1024 (side × codes)"),
+        "rvq": _image("quantised", "rvq", "residual k-means of patches, rvq:16x1024x4 (levels)"),
+        "pq": _image("quantised", "pq", "product quantisation of patches, pq:16x1024x4 (parts)"),
+        "fsq": _image("quantised", "fsq", "FSQ of patches' principal components, fsq:8x8x8x5x5x5"),
+        "kmeans()": _image("quantised", "kmeans_of", "k-means of latents, kmeans(SPEC,K=1024)"),
+        "rvq()": _image("quantised", "rvq_of", "residual k-means of latents, rvq(SPEC,levels=4)"),
+        "fsq()": _image("quantised", "fsq_of", "FSQ of latents, fsq(SPEC,levels=8x8x8)"),
         "taesd": _image(
             "taesd", "load", "TAESD family, a folder with *_encoder.pth, *_decoder.pth"
         ),

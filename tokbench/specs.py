@@ -1,9 +1,11 @@
-"""Tokenizer specs: `family:reference[@revision][?option=value&…]`, or a path."""
+"""Tokenizer specs: `family:reference[@revision][?option=value&…]`, a path, or
+`family(spec,option=value,…)` for a tokenizer made of another one."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,15 +101,13 @@ def load_tokenizer(spec: str) -> Tokenizer:
 
 def resolve(spec: str) -> Resolved:
     """What a spec names, without loading it. Raises `UserError` for what cannot be found."""
+    around = re.fullmatch(r"([\w-]+)\((.*)\)(?:\?(.*))?", spec, re.DOTALL)
+    if around and not Path(spec).exists():
+        return _resolve_around(spec, *around.groups(default=""))
     bare, _, query = spec.partition("?")
     if not bare.strip():
         raise UserError(f"'{spec}': what tokenizer? (see: tokbench list tokenizers)")
-    given: dict[str, str] = {}
-    for pair in filter(None, query.split("&")):
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UserError(f"'{spec}': option '{pair}' has no value; write {pair}=VALUE")
-        given[key] = value
+    given = _options_of(spec, query.split("&"))
     family, colon, reference = bare.partition(":")
     path = Path(bare).expanduser()
     if family in TOKENIZERS:
@@ -133,6 +133,36 @@ def resolve(spec: str) -> Resolved:
         hub = "" if colon else f"; a hub repository is written hf:org/{bare}"
         raise UserError(f"{error}{hub}") from error
     return Resolved(loader, reference, spec, given, family)
+
+
+def _resolve_around(spec: str, family: str, inside: str, query: str) -> Resolved:
+    """`family(inner,option=value)`: its reference is the inner spec."""
+    if f"{family}()" not in TOKENIZERS:
+        known = [name[:-2] for name in TOKENIZERS if name.endswith("()")]
+        takes = f"those are {', '.join(known)}"
+        raise UserError(f"'{spec}': {family}() takes no tokenizer{near(family, known)} ({takes})")
+    pairs: list[str] = []
+    while "," in inside:  # an inner spec may hold commas: options are what ends it
+        before, _, last = inside.rpartition(",")
+        if not re.fullmatch(r"\w+=[^()]*", last):
+            break
+        inside, pairs = before, [last, *pairs]
+    if not inside:
+        raise UserError(f"'{spec}': {family}() of what? write {family}(SPEC)")
+    given = _options_of(spec, pairs) | _options_of(spec, query.split("&"))
+    said = "".join(f",{key}={value}" for key, value in given.items())
+    name = f"{family}({resolve(inside).name}{said})"
+    return Resolved(TOKENIZERS.get(f"{family}()"), inside, name, given, f"{family}()")
+
+
+def _options_of(spec: str, pairs: Sequence[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for pair in filter(None, pairs):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"'{spec}': option '{pair}' has no value; write {pair}=VALUE")
+        given[key] = value
+    return given
 
 
 def _made(found: Resolved) -> Tokenizer:

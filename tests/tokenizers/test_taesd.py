@@ -137,5 +137,5 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
     with pytest.raises(UserError, match="not of one model"):
         load_tokenizer(f"taesd:{tmp_path}")
     torch.save({"encoder.weight": torch.ones(1)}, tmp_path / "tiny_decoder.pth")
-    with pytest.raises(UserError, match="not of the TAESD family: it has 'encoder.weight'"):
+    with pytest.raises(UserError, match=r"not of the TAESD family: it has 'encoder\.weight'"):
         load_tokenizer(f"taesd:{tmp_path}")

@@ -21,8 +21,14 @@ class ImageTokenizer:
     decodes: False for a tokenizer that only encodes.
 
     May also have: `codebook(level)`, the code vectors (K, d) of a level; `neighbors(codes, k)`,
-    for every id its k nearest others; `bits(codes)`, the bits actually emitted for each sample;
-    `reconstructions(samples)` instead of encode and decode, where only results are at hand.
+    for each of an array of ids its k nearest others, nearest first, (n, k); `bits(codes)`, the
+    bits actually emitted for each sample; `reconstructions(samples)` instead of encode and
+    decode, where only results are at hand.
+
+    A tokenizer of which any prefix decodes (residual levels, nested or one-dimensional tokens)
+    takes an option `tokens=N` in its spec: the first N of each position's levels, or of each
+    picture's sequence, are emitted and no more. N is part of its identity, its full length is the
+    default, and every N decodes with the same weights.
     """
 
     name: str
