@@ -1,4 +1,7 @@
-"""The Hugging Face hub: is it there? Its libraries retry for a minute before they say no."""
+"""The Hugging Face hub: is it there, and single files of it or of a folder.
+
+Its libraries retry for a minute before they say no, so what is in their cache is looked for first.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import logging
 import os
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from tokbench.errors import UserError, one_line
 
@@ -32,3 +36,26 @@ def require_hub(what: str, instead: str) -> None:
     if reason:
         why = f"the hub cannot be reached ({reason}) and its cache does not have it"
         raise UserError(f"{what}: {why}; {instead}")
+
+
+def file_of(reference: str, name: str, revision: str | None) -> Path | None:
+    """The file `name` of a folder or a hub repository (`org/name`), downloaded where need be;
+    None where it has none. Raises `UserError` for a repository that cannot be had."""
+    folder = Path(reference).expanduser()
+    if folder.is_dir():
+        return folder / name if (folder / name).is_file() else None
+    if folder.exists() or reference.count("/") != 1 or reference[0] in "./~":
+        raise UserError(f"{reference}: no such folder, and no hub repository (org/name)")
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    known = huggingface_hub.try_to_load_from_cache(reference, name, revision=revision)
+    if isinstance(known, str):
+        return Path(known)
+    require_hub(reference, "download it where there is a network and give the folder")
+    try:
+        return Path(huggingface_hub.hf_hub_download(reference, name, revision=revision))
+    except EntryNotFoundError:
+        return None
+    except Exception as error:
+        raise UserError(f"{reference}: {one_line(error)}") from error

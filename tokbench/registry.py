@@ -146,9 +146,13 @@ TOKENIZERS = Registry(
         "kmeans()": _image("quantised", "kmeans_of", "k-means of latents, kmeans(SPEC,K=1024)"),
         "rvq()": _image("quantised", "rvq_of", "residual k-means of latents, rvq(SPEC,levels=4)"),
         "fsq()": _image("quantised", "fsq_of", "FSQ of latents, fsq(SPEC,levels=8x8x8)"),
-        "taesd": _image(
-            "taesd", "load", "TAESD family, a folder with *_encoder.pth, *_decoder.pth"
+        "taesd": _image("taesd", "load", "TAESD family: a folder of *_encoder.pth, *_decoder.pth"),
+        "diffusers": _image(
+            "autoencoders", "load", "AutoencoderKL, Tiny, DC, VQModel: folder or hub"
         ),
+        "vqvae": _image("vqvae", "load", "that of Chameleon, Emu3 or Janus: folder or hub"),
+        "cosmos": _image("exported", "cosmos", "Cosmos, a folder with encoder.jit and decoder.jit"),
+        "onnx": _image("exported", "onnx", "a folder with encoder.onnx and decoder.onnx"),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),

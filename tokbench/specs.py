@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tokbench.types import Tokenizer
 
 
+_ON_THE_HUB = ("hf", "diffusers", "vqvae")
+"""Families whose reference may end in @revision."""
+
+
 class Options:
     """The options of one spec. A loader takes what it knows; `done` refuses the rest."""
 
@@ -168,7 +172,7 @@ def _options_of(spec: str, pairs: Sequence[str]) -> dict[str, str]:
 def _made(found: Resolved) -> Tokenizer:
     loader, reference, name, given, family = found
     revision = None
-    if family == "hf" and "@" in reference:
+    if family in _ON_THE_HUB and "@" in reference and not Path(reference).exists():
         reference, revision = reference.rsplit("@", 1)
     options = Options(name, given, revision)
     try:
