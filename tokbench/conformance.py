@@ -1,4 +1,4 @@
-"""Conformance of a text adapter: what every score silently relies on."""
+"""Conformance of an adapter: what every score silently relies on. Here, of text adapters."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ class Check(NamedTuple):
 
 def conformance(spec: str, tokenizer: Tokenizer) -> list[Check]:
     """All checks of one adapter."""
+    if tokenizer.spec.modality != "text":
+        from tokbench.media_conformance import checks
+
+        return checks(spec, tokenizer)
     assert isinstance(tokenizer, TextTokenizer)
     texts = list(PROBES)
     whole = tokenizer.encode(texts)
@@ -66,7 +70,7 @@ def conformance(spec: str, tokenizer: Tokenizer) -> list[Check]:
         _serialised(tokenizer, whole),
         *_spans(tokenizer, texts, whole),
         _round_trip(tokenizer, texts, whole),
-        _fingerprint(spec, tokenizer),
+        fingerprint(spec, tokenizer),
     ]
 
 
@@ -167,7 +171,7 @@ def _round_trip(tokenizer: TextTokenizer, texts: list[str], codes: Codes) -> Che
     )
 
 
-def _fingerprint(spec: str, tokenizer: TextTokenizer) -> Check:
+def fingerprint(spec: str, tokenizer: Tokenizer) -> Check:
     """The same in a second load and in another process."""
     name, mine = "stable fingerprint", tokenizer.fingerprint()
     if load_tokenizer(spec).fingerprint() != mine:

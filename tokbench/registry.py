@@ -148,9 +148,9 @@ TOKENIZERS = Registry(
         "fsq()": _image("quantised", "fsq_of", "FSQ of latents, fsq(SPEC,levels=8x8x8)"),
         "taesd": _image("taesd", "load", "TAESD family: a folder of *_encoder.pth, *_decoder.pth"),
         "diffusers": _image(
-            "autoencoders", "load", "AutoencoderKL, Tiny, DC, VQModel: folder or hub"
+            "autoencoders", "load", "AutoencoderKL, Tiny, DC, VQModel: folder, hub"
         ),
-        "vqvae": _image("vqvae", "load", "that of Chameleon, Emu3 or Janus: folder or hub"),
+        "vqvae": _image("vqvae", "load", "that of Chameleon, Emu3 or Janus: folder, hub"),
         "cosmos": _image("exported", "cosmos", "Cosmos, a folder with encoder.jit and decoder.jit"),
         "onnx": _image("exported", "onnx", "a folder with encoder.onnx and decoder.onnx"),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),

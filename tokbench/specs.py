@@ -92,7 +92,8 @@ class Resolved(NamedTuple):
 def load_tokenizer(spec: str) -> Tokenizer:
     """The adapter for a spec.
 
-    `family:reference`, a path (its kind is read off the content), or `my.pkg:Class`.
+    `family:reference`, a path (its kind is read off the content), or `my.pkg:Class` (also written
+    `python:my.pkg:Class`).
     Raises `UserError` for an unknown family, a missing file, a wrong format or option.
     """
     found = resolve(spec)
@@ -129,6 +130,8 @@ def resolve(spec: str) -> Resolved:
     if "/" in bare or bare.endswith((".json", ".model", ".tiktoken", ".txt")):
         hint = f"; did you mean 'hf:{bare}'?" if bare.count("/") == 1 and "." not in bare else ""
         raise UserError(f"{bare}: no such file or folder{hint}")
+    if family == "python" and ":" in reference:
+        return Resolved(locate(reference), "", spec, given, "")
     if colon and is_module(family):
         return Resolved(locate(bare), "", spec, given, "")
     try:
@@ -197,14 +200,26 @@ def _made(found: Resolved) -> Tokenizer:
 def _check_protocol(tokenizer: Any, name: str) -> None:
     """Refuse what is no tokenizer before it fails in the middle of a run."""
     needs = ["name", "spec", "fingerprint", "encode", "decode"]
-    if getattr(getattr(tokenizer, "spec", None), "modality", "") == "text":
-        needs += ["pieces", "prefix", "unknown", "text_ids", "offsets"]
+    modality = str(getattr(getattr(tokenizer, "spec", None), "modality", ""))
+    needs += _ALSO.get(modality, [])
     missing = [need for need in needs if not hasattr(tokenizer, need)]
     if missing:
+        kind = modality if modality in _ALSO else "text"
+        article = "a" if kind == "text" else "an"
         raise UserError(
-            f"{name}: not a tokenizer: it has no {', '.join(missing)} (a text tokenizer "
-            "subclasses tokbench.tokenizers.text.adapter:TextTokenizer)"
+            f"{name}: not a tokenizer: it has no {', '.join(missing)} ({article} {kind} tokenizer "
+            f"subclasses tokbench.tokenizers.{kind}.adapter:{kind.capitalize()}Tokenizer)"
         )
+    if modality not in _ALSO:
+        raise UserError(f"{name}: its spec says modality '{modality}'; {', '.join(_ALSO)}")
+
+
+_ALSO = {
+    "text": ["pieces", "prefix", "unknown", "text_ids", "offsets"],
+    "image": [],
+    "audio": ["output_rate", "rates"],
+}
+"""What a tokenizer of each modality has besides what all have."""
 
 
 def _short_name(path: Path, given: dict[str, str]) -> str:
