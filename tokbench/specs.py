@@ -130,6 +130,8 @@ def resolve(spec: str) -> Resolved:
     if "/" in bare or bare.endswith((".json", ".model", ".tiktoken", ".txt")):
         hint = f"; did you mean 'hf:{bare}'?" if bare.count("/") == 1 and "." not in bare else ""
         raise UserError(f"{bare}: no such file or folder{hint}")
+    if f"{family}()" in TOKENIZERS:
+        raise UserError(f"'{spec}': {family} is made of another tokenizer; write {family}(SPEC)")
     if family == "python" and ":" in reference:
         return Resolved(locate(reference), "", spec, given, "")
     if colon and is_module(family):

@@ -219,6 +219,7 @@ def test_specs_around_specs(tmp_path):
         ("vq:64x4096", "distinct vectors for 4,096 codes; give more pictures"),
         ("kmean(vq:8x16)", "did you mean 'kmeans'"),
         ("kmeans()", "of what"),
+        ("kmeans", "is made of another tokenizer; write kmeans(SPEC)"),
         ("kmeans(nosuch:3)", "no tokenizer named 'nosuch'"),
     ],
 )

@@ -224,7 +224,8 @@ def _residual(source: Source, size: int, levels: int, options: Options) -> Quant
     recipe = Recipe("residual", (size, levels), size, lambda v: Residual.learnt(v, size, levels))
     quantiser, on = recipe.learnt(source, options)
     assert isinstance(quantiser, Residual)
-    name = "k-means" if levels == 1 else f"residual quantisation, {tokens} of {levels} levels"
+    kept = f"{tokens} of {levels}" if tokens < levels else levels
+    name = "k-means" if levels == 1 else f"residual quantisation, {kept} levels"
     return Quantised(options.name, source, Residual(quantiser.books, tokens), name, on)
 
 

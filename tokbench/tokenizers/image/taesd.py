@@ -60,7 +60,7 @@ class TAESD(Network):
             if "bias" not in layer:
                 hidden = torch.nn.functional.interpolate(hidden, scale_factor=2, mode="nearest")
             hidden = _conv(hidden, layer)
-            hidden = torch.relu(hidden) if number == 0 else hidden
+            hidden = hidden.relu_() if number == 0 else hidden
         return hidden
 
 
@@ -75,8 +75,8 @@ def load(reference: str, options: Options) -> TAESD:
 
 def _file(place: Path, half: str, name: str) -> Path:
     folder, start = (place, "") if place.is_dir() else (place.parent, f"{place.name}_")
-    if not folder.is_dir():
-        raise UserError(f"{name}: {folder}: no such folder")
+    if not folder.is_dir() or folder == Path(folder.anchor):
+        raise UserError(f"{name}: {place}: no such folder")
     found = sorted(
         path
         for path in folder.iterdir()
@@ -120,16 +120,16 @@ def _conv(hidden: Any, layer: dict[str, Any], stride: int = 1) -> Any:
 
 
 def _block(hidden: Any, layer: dict[str, Any]) -> Any:
-    """Three convolutions beside the identity, after the pooled branch where there is one."""
-    torch = needed("torch")
-    functional = torch.nn.functional
+    """Three convolutions beside the identity, after the pooled branch where there is one. In
+    place where it can be: these arrays are the memory that a large picture takes."""
+    functional = needed("torch").nn.functional
     if "pool.0.weight" in layer:
         wide = functional.conv2d(hidden, layer["pool.0.weight"])
         wide = functional.group_norm(wide, 4, layer["pool.1.weight"], layer["pool.1.bias"])
-        hidden = hidden + functional.conv2d(torch.relu(wide), layer["pool.3.weight"])
+        hidden = hidden + functional.conv2d(wide.relu_(), layer["pool.3.weight"])
     branch = hidden
     for number in (0, 2, 4):
         weight, bias = layer[f"conv.{number}.weight"], layer[f"conv.{number}.bias"]
         branch = functional.conv2d(branch, weight, bias, padding=1)
-        branch = torch.relu(branch) if number < 4 else branch
-    return torch.relu(branch + hidden)
+        branch = branch.relu_() if number < 4 else branch
+    return branch.add_(hidden).relu_()
