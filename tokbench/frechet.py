@@ -34,8 +34,8 @@ _CHUNK = 512
 
 
 def moments(features: np.ndarray) -> np.ndarray:
-    """Σ m mᵀ of the rounded features with a 1 put at the end of each, int64 (d + 1, d + 1): its last
-    column holds Σ m, its last element n.
+    """Σ m mᵀ of the rounded features with a 1 put at the end of each, int64 (d + 1, d + 1): the
+    last column holds Σ m, the last element n.
 
     Raises `ValueError` for features that are not finite or reach 64 in size.
     """
