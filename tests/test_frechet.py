@@ -113,3 +113,13 @@ def test_the_rows_kept_do_not_depend_on_the_cut():
     assert len(set(keys.tolist())) == 1500
     shares = np.bincount(whole.rows[:, 0].astype(int), minlength=3)
     assert shares.min() > 20 and 150 < whole.rows[:, 1].mean() < 350
+
+
+def test_features_that_never_change():
+    """A covariance of rank 0 or less than full, on either side."""
+    flat = np.full((30, 4), 0.5)
+    half = features(0, 30, 4) * [1, 1, 0, 0]
+    found = [Gaussian.of(moments(each)) for each in (flat, half)]
+    apart = ((half.mean(0) - 0.5) ** 2).sum() + half.var(0, ddof=1).sum()
+    assert distance(*found) == pytest.approx(apart, rel=1e-6) == distance(*found[::-1])
+    assert distance(found[0], found[0]) == 0

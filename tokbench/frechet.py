@@ -7,11 +7,11 @@ Chunks are added as int64, which holds 2¹⁹ = 524,288 such products. So one sh
 bits as any other cut of the same features. Rounding moves a squared feature norm of d = 2048 by
 about 2048 · (2⁻¹⁶)² / 12 = 4·10⁻⁸.
 
-**Symmetric forms.** With Σ₁ = A Aᵀ from its eigenvectors, Tr (Σ₁Σ₂)^½ is the sum of the roots of
-the eigenvalues of the symmetric Aᵀ Σ₂ A: real and never negative but for rounding, which is cut
-off at 0. No matrix square root is taken, and nothing imaginary can arise. A is cut to the rank of
-Σ₁, so for n below d the second step is n × n. It is kept with the reference: many distances to one
-reference factor it once.
+**Symmetric forms.** With Σ₁ = A Aᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of the
+symmetric Aᵀ Σ₂ A: real and never negative but for rounding, which is cut off at 0. No matrix square
+root is taken, and nothing imaginary can arise. A comes from Cholesky's decomposition with pivots,
+which ends at the rank of Σ₁: for n below d the second step is n × n. It is kept with the reference:
+many distances to one reference factor it once.
 """
 
 from __future__ import annotations
@@ -74,24 +74,30 @@ class Gaussian:
         return cls(n, mean, (products + products.T) / 2)
 
     @cached_property
-    def factor(self) -> np.ndarray:
-        """A (d, rank) with A Aᵀ = the covariance."""
-        from scipy import linalg
+    def factor(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower triangular L (d, rank) and the order of the rows and columns in which L Lᵀ is the
+        covariance."""
+        from scipy.linalg import lapack
 
-        values, vectors = linalg.eigh(self.covariance, driver="evd", check_finite=False)
-        kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
-        return vectors[:, kept] * np.sqrt(values[kept])
+        lower, order, rank, _ = lapack.dpstrf(self.covariance, lower=1)
+        return np.asfortranarray(np.tril(lower)[:, :rank]), order - 1
 
 
 def distance(reference: Gaussian, other: Gaussian) -> float:
     """‖μ₁ - μ₂‖² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½) (Dowson and Landau 1982), at least 0."""
     from scipy import linalg
+    from scipy.linalg import blas
 
-    factor = reference.factor
+    lower, order = reference.factor
     root = 0.0
-    if factor.shape[1]:
-        inner = factor.T @ other.covariance @ factor
-        values = linalg.eigvalsh((inner + inner.T) / 2, driver="evd", check_finite=False)
+    if lower.shape[1]:
+        inner = other.covariance[np.ix_(order, order)]
+        if lower.shape[0] == lower.shape[1]:  # half the work of a product of whole matrices
+            inner = blas.dtrmm(1.0, lower, inner, side=1, lower=1)
+            inner = blas.dtrmm(1.0, lower, inner, side=0, lower=1, trans_a=1)
+        else:
+            inner = lower.T @ inner @ lower
+        values = linalg.eigvalsh(inner, driver="evd", check_finite=False)
         root = float(np.sqrt(np.maximum(values, 0)).sum())
     apart = reference.mean - other.mean
     traces = float(np.trace(reference.covariance) + np.trace(other.covariance))
