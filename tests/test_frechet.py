@@ -6,8 +6,8 @@ import pytest
 from tokbench import frechet
 from tokbench.frechet import Gaussian, distance, moments
 from tokbench.kept import Kept, keys_of
-from tokbench.kernel_distance import mmd2
 from tokbench.measured import jackknife
+from tokbench.mmd import mmd2
 
 
 def features(seed: int, n: int, d: int = 24, shift: float = 0.0) -> np.ndarray:

@@ -12,8 +12,8 @@ from tokbench.errors import UserError
 from tokbench.frechet import of_features
 from tokbench.image.fitting import central
 from tokbench.image.pictures import read_picture, save_png
-from tokbench.kernel_distance import mmd2
 from tokbench.metrics.image.distribution import FrechetDistance
+from tokbench.mmd import mmd2
 from tokbench.probes import features as probes
 from tokbench.probes import weights
 from tokbench.probes.features import INCEPTION, RandomProjection, kept_features, load_features

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tokbench.errors import UserError, near, one_line
+from tokbench.errors import MissingExtra, UserError, near, one_line
 from tokbench.files import atomic_write, cache_dir, sha256, sha256_file
 from tokbench.probes import weights
 
@@ -115,10 +115,7 @@ class TorchFidelity:
     def _installed(self) -> None:
         for module in ("torch", "torchvision", "torch_fidelity"):
             if importlib.util.find_spec(module) is None:
-                raise UserError(
-                    f"features {self.name} need {module.replace('_', '-')}: "
-                    "pip install 'tokbench[fid]'"
-                )
+                raise MissingExtra(f"{module.replace('_', '-')}, for {self.name},", "fid")
 
     def ready(self) -> None:
         self._installed()

@@ -16,7 +16,7 @@ from tokbench.media import EncodedMedia
 from tokbench.metrics.metric import Metric
 from tokbench.probes.features import INCEPTION, Features, kept_features, load_features
 from tokbench.statistics import Statistic
-from tokbench.types import Score, Tokenizer
+from tokbench.types import Score
 
 
 def features_of(encoded: EncodedMedia, name: str, original: bool) -> np.ndarray:
@@ -72,11 +72,9 @@ class OnFeatures(Metric):
         """How its score is called: on other features than Inception's by their name too."""
         return self.name if self.features == INCEPTION else f"{self.name}-{slug_of(self.features)}"
 
-    def lacks(self, tokenizer: Tokenizer) -> str:
-        why = super().lacks(tokenizer)
-        if not why:
-            self.made.ready()
-        return why
+    def check(self, groups: Sequence[str]) -> None:
+        super().check(groups)
+        self.made.ready()
 
     def signature(self) -> str:
         name, _, rest = super().signature().partition("|")
@@ -173,7 +171,7 @@ class KernelDistance(OnFeatures):
         self.statistics = (f"feature-rows?features={features}&most={most}",)
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        from tokbench.kernel_distance import mmd2
+        from tokbench.mmd import mmd2
 
         rows = measured.evidence.kept[f"features:{self.features}:{self.most}"].rows
         if few := self.few(len(rows), self.least):
