@@ -121,6 +121,8 @@ def differences(
             a, b = first.score(name), record.score(name)
             if a is None or b is None or a.value is None or b.value is None:
                 continue
+            if a.metric != b.metric:  # perturbed at another codebook size
+                continue
             known = paired(draws[name], b.value - a.value) if name in draws else (None, None, None)
             found.append(
                 Difference(

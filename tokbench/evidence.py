@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from tokbench import kernel
+from tokbench.kept import Kept
 
 BLOCKS = 4096
 """Most rows kept for one group. Beyond it neighbouring samples are summed in blocks of two,
@@ -104,6 +105,7 @@ class Evidence:
     failures: by cause. seconds: time spent by activity and group, never part of a score.
     sums: arrays added up over samples (moments of features), by name. Their values are multiples
         of a power of two coarse enough for every sum to be exact, so the order never matters.
+    kept: bounded samples of rows, by name.
     """
 
     group: np.ndarray
@@ -115,6 +117,7 @@ class Evidence:
     examples: list[Example] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     sums: dict[str, np.ndarray] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -129,6 +132,7 @@ class Evidence:
             waiting.append(evidence)
             size += evidence.rows + sum(len(tally.keys) for tally in evidence.tallies.values())
             size += sum(values.size for values in evidence.sums.values())
+            size += sum(kept.rows.size for kept in evidence.kept.values())
             if size > WAITING and len(waiting) > 1:
                 waiting = [_joined(waiting)]
                 size = 0
@@ -167,6 +171,7 @@ class Evidence:
             self.examples,
             self.seconds,
             self.sums,
+            self.kept,
         )
 
     def to_bytes(self) -> bytes:
@@ -186,6 +191,9 @@ class Evidence:
         for name, tally in self.tallies.items():
             arrays[f"keys:{name}"], arrays[f"counts:{name}"] = tally.keys, tally.counts
         arrays |= {f"sum:{name}": values for name, values in self.sums.items()}
+        for name, kept in self.kept.items():
+            arrays[f"kept:{name}"], arrays[f"rows:{name}"] = kept.keys, kept.rows
+            arrays[f"most:{name}"] = np.array(kept.most)
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **arrays)
         return file.getvalue()
@@ -195,7 +203,7 @@ class Evidence:
         """The inverse of `to_bytes`."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             header = msgspec.json.decode(arrays["header"].tobytes(), type=_Header)
-            columns, tallies, sums = {}, {}, {}
+            columns, tallies, sums, kept = {}, {}, {}, {}
             for name in arrays.files:
                 kind, _, rest = name.partition(":")
                 if kind == "column":
@@ -204,6 +212,9 @@ class Evidence:
                     tallies[rest] = Tally(arrays[name], arrays[f"counts:{rest}"])
                 elif kind == "sum":
                     sums[rest] = arrays[name]
+                elif kind == "kept":
+                    most = int(arrays[f"most:{rest}"])
+                    kept[rest] = Kept(arrays[name], arrays[f"rows:{rest}"], most)
             return cls(
                 arrays["group"],
                 arrays["index"],
@@ -214,6 +225,7 @@ class Evidence:
                 header.examples,
                 header.seconds,
                 sums,
+                kept,
             )
 
 
@@ -248,6 +260,10 @@ def _joined(several: list[Evidence]) -> Evidence:
     for evidence in several:
         for name, values in evidence.sums.items():
             sums[name] = sums[name] + values if name in sums else values
+    kept = {
+        name: Kept.joined(e.kept[name] for e in several if name in e.kept)
+        for name in dict.fromkeys(name for e in several for name in e.kept)
+    }
     empty = np.empty(0, np.int64)
     whole = Evidence(
         np.concatenate([e.group for e in filled] or [empty]),
@@ -259,6 +275,7 @@ def _joined(several: list[Evidence]) -> Evidence:
         _worth_showing(examples),
         seconds,
         sums,
+        kept,
     )
     highest = int(whole.index.max(initial=0))
     step = 1

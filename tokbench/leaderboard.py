@@ -155,8 +155,13 @@ def opened(folder: str | None, task: str | None) -> tuple[Path, list[tuple[Recor
 
 
 def question(record: Record) -> str:
-    """Short hash of what was asked: records with the same one are comparable."""
-    return sha256(record.about.task.fingerprint, record.about.dataset.fingerprint)[:12]
+    """Short hash of what was asked: records with the same one are comparable. A codebook size
+    that a metric puts into its signature (K) is part of it."""
+    within = {
+        part for score in record.scores for part in score.metric.split("|") if part[:2] == "K:"
+    }
+    asked = (record.about.task.fingerprint, record.about.dataset.fingerprint)
+    return sha256(*asked, *sorted(within))[:12]
 
 
 def frame(found: Sequence[tuple[Record, Path]]) -> pd.DataFrame:

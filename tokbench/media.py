@@ -33,6 +33,8 @@ class EncodedMedia:
     """A batch with its codes and reconstructions: what a statistic works on.
 
     outputs: one array for each sample, of the form of its `data`.
+    restore: decodes other codes of some of the samples, given by row, and restores them as
+        `outputs` were; None where nothing can be decoded. Raises what the decoder raises.
     """
 
     tokenizer: Tokenizer
@@ -42,6 +44,7 @@ class EncodedMedia:
     groups: list[str]
     shared: dict[str, Any] = field(default_factory=dict)
     """Intermediate results that several statistics need, by name."""
+    restore: Callable[[Codes, Sequence[int]], list[np.ndarray]] | None = None
 
     @property
     def inputs(self) -> list[np.ndarray]:
@@ -73,4 +76,22 @@ def together(parts: list[EncodedMedia]) -> EncodedMedia | None:
     )
     outputs = [output for part in parts for output in part.outputs]
     codes = Codes.joined([part.codes for part in parts])
-    return EncodedMedia(first.tokenizer, batch, codes, outputs, first.groups)
+    sizes = [len(part.batch) for part in parts]
+
+    def restore(codes: Codes, rows: Sequence[int]) -> list[np.ndarray]:
+        """Part by part: what was too much at once still is."""
+        restored: list[np.ndarray] = []
+        start = 0
+        for part, size in zip(parts, sizes, strict=True):
+            here = [place for place, row in enumerate(rows) if start <= row < start + size]
+            if here:
+                assert part.restore is not None
+                own = [rows[place] - start for place in here]
+                restored += part.restore(codes.select(here), own)
+            start += size
+        return restored
+
+    return EncodedMedia(
+        first.tokenizer, batch, codes, outputs, first.groups,
+        restore=restore if all(part.restore for part in parts) else None,
+    )  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,10 @@ class MediaBench(Bench):
     """
 
     speed_unit = ""
+
+    def cut(self, sample: Sample) -> Sample:
+        """The part of the sample that the task is about."""
+        return sample
 
     def fitted(self, sample: Sample) -> Any:
         """The sample as the tokenizer takes it, with what `restored` needs."""
@@ -48,17 +55,40 @@ class MediaBench(Bench):
         that no more than a slice is held."""
         clock = Clock()
         failures: dict[str, Failure] = {}
-        found = [self._evidence(piece, clock, failures) for piece in shard]
-        whole = Evidence.joined(each for each in found if each is not None)
+        sums: dict[str, np.ndarray] = {}
+        whole = Evidence.joined(self._slices(shard, clock, failures, sums))
+        whole.sums = sums
         whole.failures |= failures
         whole.seconds = clock.seconds
         return whole
+
+    def _slices(
+        self,
+        shard: Shard,
+        clock: Clock,
+        failures: dict[str, Failure],
+        sums: dict[str, np.ndarray],
+    ) -> Iterator[Evidence]:
+        """The evidence of each slice, with its `sums` added up in place: moments of features
+        take tens of megabytes, and only one set of them is ever held besides."""
+        for piece in shard:
+            found = self._evidence(piece, clock, failures)
+            if found is None:
+                continue
+            for name, values in found.sums.items():
+                if name in sums:
+                    sums[name] += values
+                else:
+                    sums[name] = values.copy()
+            found.sums = {}
+            yield found
 
     def _evidence(
         self, piece: Slice, clock: Clock, failures: dict[str, Failure]
     ) -> Evidence | None:
         with clock("read"):
             batch: MediaBatch = self.source.read_media(piece)
+            batch.samples = [self.cut(sample) for sample in batch.samples]
             good = [row for row, sample in enumerate(batch.samples) if sample.data is not None]
             for row in sorted(set(range(len(batch))) - set(good)):
                 self._failed(failures, f"read: {batch.samples[row].error}", batch, row)
@@ -78,6 +108,7 @@ class MediaBench(Bench):
             failures=whole.failures,
             examples=whole.examples,
             sums=whole.sums,
+            kept=whole.kept,
         )
 
     def encoded(
@@ -102,6 +133,7 @@ class MediaBench(Bench):
 
     def _through(self, batch: MediaBatch, clock: Clock) -> EncodedMedia:
         fitted = [self.fitted(sample) for sample in batch.samples]
+        restore = None
         stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
         if stored is not None:
             codes, outputs = Codes(), stored(batch.samples)
@@ -113,8 +145,18 @@ class MediaBench(Bench):
             # A decoder may use what can be written down and nothing else.
             codes = Codes.from_bytes(codes.to_bytes())
             outputs = self._decoded(codes, fitted, clock)
+            if getattr(self.tokenizer, "decodes", True):
+                restore = partial(self._restored, fitted)
         clock.add("amount", float(sum(map(self.amount, batch.samples))))
-        return EncodedMedia(self.tokenizer, batch, codes, outputs, self.dataset.groups)
+        return EncodedMedia(
+            self.tokenizer, batch, codes, outputs, self.dataset.groups, restore=restore
+        )
+
+    def _restored(self, fitted: list[Any], codes: Codes, rows: Sequence[int]) -> list[np.ndarray]:
+        """Other codes of samples that were encoded before. Not part of the decoding speed."""
+        some = [fitted[row] for row in rows]
+        self.prepare(some)
+        return self._decoded(codes, some, Clock())
 
     def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
         if not getattr(self.tokenizer, "decodes", True):  # it only encodes
@@ -149,6 +191,14 @@ class ImageBench(MediaBench):
     """A job on images."""
 
     speed_unit = "Mpixel/s"
+
+    def cut(self, sample: Sample) -> Sample:
+        from tokbench.image.fitting import central
+
+        if not self.job.task.crop or sample.data is None:
+            return sample
+        # Boxes and keypoints would have to move along: metrics of them take whole pictures.
+        return replace(sample, data=central(sample.data, self.job.task.crop), notes={})
 
     def fitted(self, sample: Sample) -> Any:
         from tokbench.image.fitting import fit

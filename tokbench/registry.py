@@ -254,6 +254,24 @@ METRICS = Registry(
         ),
         "psnr": _pictures("pixels", "PSNR", "peak signal-to-noise ratio"),
         "ssim": _pictures("pixels", "SSIM", "structural similarity"),
+        "rfid": _pictures("distribution", "RFID", "Fréchet distance of Inception features"),
+        "kid": _pictures("distribution", "KID", "kernel distance of Inception features"),
+        "frechet-distance": _pictures(
+            "distribution", "FrechetDistance", "on DINOv2, CLIP or features of your own"
+        ),
+        "kernel-distance": _pictures(
+            "distribution", "KernelDistance", "on DINOv2, CLIP or features of your own"
+        ),
+        "pfid": _pictures("perturbed", "PFID", "Fréchet distance after tokens were replaced"),
+        "perturbed-frechet-distance": _pictures(
+            "perturbed", "PerturbedFrechetDistance", "pFID on features of your choice"
+        ),
+        "perturbed-psnr": _pictures(
+            "perturbed", "PerturbedPSNR", "PSNR after tokens were replaced by near ones"
+        ),
+        "latent-noise-psnr": _pictures(
+            "perturbed", "LatentNoisePSNR", "PSNR after noise on continuous latents"
+        ),
         "bits-per-pixel": Entry(
             "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
         ),
@@ -348,6 +366,24 @@ STATISTICS = Registry(
         ),
         "reencoding": Entry(
             "tokbench.metrics.text.reencode:reencoding", "text", "ids to text and back"
+        ),
+        "original-moments": Entry(
+            "tokbench.metrics.image.distribution:original_moments", "image", "of features"
+        ),
+        "decoded-moments": Entry(
+            "tokbench.metrics.image.distribution:decoded_moments", "image", "of features"
+        ),
+        "feature-rows": Entry(
+            "tokbench.metrics.image.distribution:feature_rows", "image", "a sample of features"
+        ),
+        "perturbed-error": Entry(
+            "tokbench.metrics.image.perturbed:perturbed_error", "image", "PSNR, tokens replaced"
+        ),
+        "perturbed-moments": Entry(
+            "tokbench.metrics.image.perturbed:perturbed_moments", "image", "tokens replaced"
+        ),
+        "latent-noise-error": Entry(
+            "tokbench.metrics.image.perturbed:latent_noise_error", "image", "PSNR, noisy latents"
         ),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
         "morphemes": Entry(

@@ -15,6 +15,7 @@ import numpy as np
 
 from tokbench import kernel
 from tokbench.evidence import Example, Failure, Tally
+from tokbench.kept import Kept
 from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
@@ -70,6 +71,7 @@ class Statistic:
     examples: list[Example] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)
     sums: dict[str, np.ndarray] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
 
     def add(self, other: Statistic) -> None:
         """Take up what another statistic found in the same batch."""
@@ -78,6 +80,7 @@ class Statistic:
         self.examples += other.examples
         self.failures |= other.failures
         self.sums |= other.sums
+        self.kept |= other.kept
 
 
 StatisticFunction = Callable[[EncodedText], Statistic]

@@ -31,6 +31,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         `joined` by single spaces and encoded once.
     main: the score to rank by.
     view: images only: 0 for each at its own size, S for TokBench's protocol at S × S.
+    crop: images only: S cuts each to the S × S of its centre before anything else, originals too
+        (the shorter side scaled to S first, as published ImageNet figures have it); 0 does not.
     groups: the only groups (languages) of the data that are measured; all when empty.
     by_language: belongs to the suites of one language (`text-tur_Latn`), which restrict it.
     shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
@@ -47,6 +49,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     description: str = ""
     unit: Literal["line", "spaced", "word", "joined"] = "line"
     view: Annotated[int, msgspec.Meta(ge=0)] = 0
+    crop: Annotated[int, msgspec.Meta(ge=0)] = 0
     groups: list[str] = []
     by_language: bool = False
     shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
@@ -78,13 +81,15 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         """What one sample is: the unit of text, the view of an image."""
         if self.modality == "text":
             return self.unit
-        return f"fit-{self.view}" if self.view else "whole"
+        cuts = [f"crop-{self.crop}"] * bool(self.crop) + [f"fit-{self.view}"] * bool(self.view)
+        return "-".join(cuts) or "whole"
 
     def fingerprint(self) -> str:
         """Hash of everything in the task that a score depends on."""
         parts = [metric.signature() for metric in self.made]
         cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
         cut += f" view={self.view}" if self.view else ""
+        cut += f" crop={self.crop}" if self.crop else ""
         if self.groups:
             cut += f" groups={','.join(self.groups)}"
         return sha256("task", self.name, cut, *parts)

@@ -97,6 +97,16 @@ class Codes:
             {name: np.concatenate([c.extra[name] for c in several]) for name in first.extra},
         )
 
+    def select(self, rows: Sequence[int]) -> Codes:
+        """The codes of the given samples."""
+        at = np.asarray(rows, dtype=np.int64)
+        return Codes(
+            tuple(level.take(at) for level in self.levels),
+            tuple(self.latents[row] for row in rows) if self.latents else (),
+            self.side_bits[at] if self.side_bits is not None else None,
+            {name: values[at] for name, values in self.extra.items()},
+        )
+
     def to_bytes(self) -> bytes:
         """Serialised as npz, without `spans`: what a decoder in another process may see."""
         arrays = {f"extra.{name}": value for name, value in self.extra.items()}
