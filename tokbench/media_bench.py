@@ -13,6 +13,7 @@ from tokbench.media import EncodedMedia, MediaBatch, together
 from tokbench.parts import Slice
 from tokbench.plan import Shard
 from tokbench.statistics import Statistic
+from tokbench.streams import checked
 from tokbench.types import Codes, Sample, Score
 
 
@@ -101,20 +102,29 @@ class MediaBench(Bench):
         return together(parts)
 
     def _through(self, batch: MediaBatch, clock: Clock) -> EncodedMedia:
-        fitted = [self.fitted(sample) for sample in batch.samples]
+        codes, outputs = self._run(batch.samples, clock)
+        clock.add("amount", float(sum(map(self.amount, batch.samples))))
+        return EncodedMedia(
+            self.tokenizer, batch, codes, outputs, self.dataset.groups, again=self._again
+        )
+
+    def _again(self, samples: list[Sample]) -> tuple[Codes, list[np.ndarray]]:
+        """Samples that a statistic made, through the tokenizer and back; no part of its speed."""
+        return self._run(samples, Clock())
+
+    def _run(self, samples: list[Sample], clock: Clock) -> tuple[Codes, list[np.ndarray]]:
+        fitted = [self.fitted(sample) for sample in samples]
         stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
         if stored is not None:
-            codes, outputs = Codes(), stored(batch.samples)
-        else:
-            seen: Any = [self.seen(each) for each in fitted]
-            self.prepare(fitted)
-            with clock("encode"):
-                codes = self.tokenizer.encode(seen)
-            # A decoder may use what can be written down and nothing else.
-            codes = Codes.from_bytes(codes.to_bytes())
-            outputs = self._decoded(codes, fitted, clock)
-        clock.add("amount", float(sum(map(self.amount, batch.samples))))
-        return EncodedMedia(self.tokenizer, batch, codes, outputs, self.dataset.groups)
+            return Codes(), stored(samples)
+        seen: Any = [self.seen(each) for each in fitted]
+        self.prepare(fitted)
+        with clock("encode"):
+            codes = self.tokenizer.encode(seen)
+        # A decoder may use what can be written down and nothing else.
+        codes = Codes.from_bytes(codes.to_bytes())
+        codes = checked(codes, self.tokenizer.spec, len(samples))
+        return codes, self._decoded(codes, fitted, clock)
 
     def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
         if not getattr(self.tokenizer, "decodes", True):  # it only encodes
