@@ -259,6 +259,16 @@ METRICS = Registry(
         "ngram-bits-per-second": _coded(
             "code_streams", "NgramBitsPerSecond", "bits for each second of an n-gram model"
         ),
+        "re-encoding": _coded("repeats", "ReEncoding", "what encode(decode(codes)) keeps"),
+        "repeatability": _coded("repeats", "Repeatability", "a second pass, seed variance"),
+        "batch-invariance": _coded("repeats", "BatchInvariance", "alone and in company"),
+        "shift-consistency": _pictures("moved", "ShiftConsistency", "moved by one pixel"),
+        "flip-consistency": _pictures("moved", "FlipConsistency", "mirrored"),
+        "id-stability": Entry(
+            "tokbench.metrics.audio.disturbed:IdStability",
+            "audio",
+            "shift, gain, noise, resampling",
+        ),
         "digit-scheme": _metric("numbers", "DigitScheme", "how runs of digits are cut"),
         "digit-consistency": _metric(
             "numbers", "DigitConsistency", "share of numbers cut as most of their length"
@@ -334,6 +344,13 @@ STATISTICS = Registry(
         "coded-size": _coded("codes", "coded_size", "bits emitted"),
         "codes": _coded("codebooks", "codes", "how often each id of each level occurs"),
         "places": _coded("codebooks", "places", "how often each id occurs at each place"),
+        "re-encoding": _coded("repeats", "re_encoding", "cycles of encoding and decoding"),
+        "repeats": _coded("repeats", "repeats", "a second pass"),
+        "company": _coded("repeats", "company", "alone and beside another"),
+        "moved": _pictures("moved", "moved", "moved and mirrored pictures"),
+        "disturbed-clips": Entry(
+            "tokbench.metrics.audio.disturbed:disturbed", "audio", "ids of disturbed clips"
+        ),
         "squared-error": Entry(
             "tokbench.metrics.image.pixels:squared_error", "image", "squared error and PSNR"
         ),
