@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 
@@ -76,8 +75,8 @@ def _try(
 
 
 def _split(codes: Codes, outputs: Sequence[np.ndarray], count: int) -> list[Pass]:
-    latents = codes.latents or tuple(repeat(None, count))
-    results = list(outputs) or list(repeat(None, count))
+    latents: Sequence[np.ndarray | None] = codes.latents or [None] * count
+    results: Sequence[np.ndarray | None] = outputs or [None] * count
     return [
         Pass([level[row] for level in codes.levels], latents[row], results[row])
         for row in range(count)

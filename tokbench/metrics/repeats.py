@@ -131,14 +131,13 @@ def repeats(encoded: EncodedMedia) -> Statistic:
     begin = first_pass(encoded)
     second, failures = passed(encoded, list(encoded.batch.samples), "second pass")
     codes = [np.nan if b is None else float(same_codes(a, b)) for a, b in _pairs(begin, second)]
-    output, variance = [], []
-    for a, b in _pairs(begin, second):
-        if b is None or a.output is None or b.output is None:
-            output.append(np.nan), variance.append(np.nan)
-            continue
-        difference = _difference(a.output, b.output)
-        output.append(float(not difference.any()))
-        variance.append(float(np.mean(difference**2)) / 2)
+    variance = [
+        np.nan
+        if b is None or a.output is None or b.output is None
+        else float(np.mean(_difference(a.output, b.output) ** 2)) / 2
+        for a, b in _pairs(begin, second)
+    ]
+    output = [np.nan if np.isnan(found) else float(found == 0) for found in variance]
     columns = means("same-codes", codes) | means("same-output", output)
     return Statistic(columns | means("repeat-variance", variance), failures=failures)
 
@@ -204,10 +203,8 @@ def company(encoded: EncodedMedia) -> Statistic:
     pairs = list(zip(alone, both[::2], strict=True))
     codes, output = [], []
     for a, b in pairs:
-        lost = a is None or b is None
-        codes.append(np.nan if a is None or b is None else float(same_codes(a, b)))
-        silent = lost or a is None or b is None or a.output is None or b.output is None
-        output.append(np.nan if silent else float(_alike(a, b)))
+        codes.append(float(same_codes(a, b)) if a is not None and b is not None else np.nan)
+        output.append(_alike(a, b) if a is not None and b is not None else np.nan)
     columns = agreements("alone", pairs) | means("alone-codes", codes)
     return Statistic(columns | means("alone-output", output), failures=failures | more)
 
@@ -221,12 +218,15 @@ def _companion(sample: Sample) -> Sample:
     return replace(sample, data=np.concatenate([sample.data, sample.data[:, ::-1]], axis=1))
 
 
-def _alike(a: Pass, b: Pass) -> bool:
-    """Equal reconstructions, to within one 8-bit step, or 1e-4 of full scale."""
-    if a.output is None or b.output is None or a.output.shape != b.output.shape:
-        return False
+def _alike(a: Pass, b: Pass) -> float:
+    """1 for equal reconstructions, to within one 8-bit step, or 1e-4 of full scale; else 0. NaN
+    where there are none."""
+    if a.output is None or b.output is None:
+        return float("nan")
+    if a.output.shape != b.output.shape:
+        return 0.0
     most = 1 / 255 if a.output.dtype == np.uint8 else 1e-4
-    return bool(np.abs(_difference(a.output, b.output)).max(initial=0) <= most + 1e-12)
+    return float(np.abs(_difference(a.output, b.output)).max(initial=0) <= most + 1e-12)
 
 
 class BatchInvariance(Asked):

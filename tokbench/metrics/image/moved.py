@@ -72,10 +72,11 @@ def moved(encoded: EncodedMedia, by: str) -> Statistic:
     arrays = [None if base is None else move(base) for base in bases]
     after, more = passed(encoded, with_data(samples, arrays), by)
     pairs: list[tuple[Pass | None, Pass | None]] = []
-    decibel = []
+    decibel: list[float] = []
     for base, a, b in zip(bases, before, after, strict=True):
         if base is None or a is None or b is None:
-            pairs.append((None, None)), decibel.append(np.nan)
+            pairs.append((None, None))
+            decibel.append(float("nan"))
             continue
         seen = spec.size or base.shape[:2]
         back = mirrored(b, *seen) if by == "flip" and encoded.codes.levels else b
