@@ -75,8 +75,8 @@ def _try(
 
 
 def _split(codes: Codes, outputs: Sequence[np.ndarray], count: int) -> list[Pass]:
-    latents: Sequence[np.ndarray | None] = codes.latents or [None] * count
-    results: Sequence[np.ndarray | None] = outputs or [None] * count
+    nothing: list[np.ndarray | None] = [None] * count
+    latents, results = codes.latents or nothing, outputs or nothing
     return [
         Pass([level[row] for level in codes.levels], latents[row], results[row])
         for row in range(count)
