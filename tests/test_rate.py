@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from mocks.command import called, refused
 from mocks.images import picture
+from scipy.interpolate import PchipInterpolator
 
 from tokbench.errors import UserError
 from tokbench.image.pictures import save_png
+from tokbench.pchip import Pchips
 from tokbench.rates import Curve, at_equal_rate, at_rate, bd_quality, bd_rate, curve_name
 from tokbench.specs import expanded
 
@@ -45,6 +47,20 @@ def test_as_the_package_bjontegaard_1_3(pair, fit, rate, quality):
     assert bd_quality(*pair, fit).value == pytest.approx(quality, rel=1e-6)
 
 
+def test_pchip_is_scipys():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 4, 9):
+        x = np.cumsum(rng.uniform(0.1, 2, (50, n)), axis=1)
+        y = rng.normal(0, 1, (50, n)) if n % 2 else np.cumsum(rng.uniform(0.01, 3, (50, n)), axis=1)
+        ends = np.sort(rng.uniform(x[:, :1], x[:, -1:], (50, 2)), axis=1)
+        many = Pchips(x, y)
+        theirs = [PchipInterpolator(*row) for row in zip(x, y, strict=True)]
+        expected = [float(curve(low)) for curve, low in zip(theirs, ends[:, 0], strict=True)]
+        assert many.at(ends[:, 0]) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        expected = [float(c.integrate(*e)) for c, e in zip(theirs, ends, strict=True)]
+        assert many.integral(*ends.T) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
 def test_what_is_known_exactly():
     a = CLASSIC[0]
     assert bd_rate(a, a).value == pytest.approx(0, abs=1e-9)
@@ -60,7 +76,7 @@ def test_what_is_known_exactly():
     ("other", "why"),
     [
         (curve([1, 2, 3], [1, 2, 3], "b"), "b: 3 points, of 4 needed"),
-        (curve([1, 2, 3, 4], [50, 51, 52, 53], "b"), "no quality in common"),
+        (curve([1, 2, 3, 4], [50, 51, 52, 53], "b"), "they reach no quality in common"),
         (curve([1, 2, 3, 4], [31, 33, 32, 34], "b"), "does not rise from b:1 to b:2"),
         (curve([1, 2, 2, 4], [31, 32, 33, 34], "b"), "b:1 and b:2 have one rate"),
         (curve([0, 2, 3, 4], [31, 32, 33, 34], "b"), "a rate is not above 0"),
@@ -118,6 +134,10 @@ def test_names_of_curves():
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "quick.toml").write_text(
+        'name = "quick"\ntitle = ""\nmodality = "image"\ndataset = "photos-mini"\n'
+        'main = "psnr"\nmetrics = ["psnr", "bits-per-pixel", "code-entropy"]\n'
+    )
     root = tmp_path / "pictures"
     root.mkdir()
     for n in range(5):
@@ -127,8 +147,9 @@ def here(tmp_path, monkeypatch):
 
 def test_the_command(here):
     """A sweep against another, from specs and from the records that they left."""
-    asked = ["--data", "pictures", "--metric", "psnr", "--format", "json"]
-    done = called("rate", "webp:10..85:25", "identity", "--against", "jpeg:10..85:25", *asked)
+    asked = ["--data", "pictures", "--task", "quick.toml"]
+    json_of = [*asked, "--metric", "psnr", "--format", "json"]
+    done = called("rate", "webp:10..85:25", "identity", "--against", "jpeg:10..85:25", *json_of)
     assert done.code == 0, done.err
     rows = json.loads(done.out)["rows"]
     average = rows[0]
@@ -141,17 +162,12 @@ def test_the_command(here):
     assert points[-1]["value"] is None and "only" in points[-1]["note"]
     records = sorted((here / "runs").glob("webp*"))
     base = sorted((here / "runs").glob("jpeg*"))
-    again = called(
-        "rate", *records, "--against", *base, "--metric", "psnr", "--data", "pictures",
-        "--format", "json", "--plot", "curves.svg",
-    )  # fmt: skip
+    again = called("rate", *records, "--against", *base, *json_of, "--plot", "curves.svg")
     assert json.loads(again.out)["rows"] == rows[:-1]
     assert b"<svg" in (here / "curves.svg").read_bytes()
-    shown = called("rate", *records, "--against", *base, "--data", "pictures", "--at", "2")
-    assert "bd-rate" in shown.out and "webp:N at 2" in shown.out
-    assert "bd-psnr" in called(
-        "rate", *records, "--against", *base, "--data", "pictures", "--format", "csv"
-    ).out  # fmt: skip
+    shown = called("rate", *records, "--against", *base, *asked, "--at", "2").out
+    assert "bd-rate" in shown and "webp:N at 2" in shown
+    assert ",bd-psnr," in called("rate", *records, "--against", *base, *asked, "--format=csv").out
 
 
 @pytest.mark.parametrize(
@@ -167,4 +183,4 @@ def test_the_command(here):
     ],
 )
 def test_refused(here, arguments, parts):
-    refused(called("rate", *arguments, "--data", "pictures"), *parts)
+    refused(called("rate", *arguments, "--data", "pictures", "--task", "quick.toml"), *parts)

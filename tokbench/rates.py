@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from tokbench.pchip import Pchips
+
 FITS = ("pchip", "akima", "cubic")
 """Curves through the points: monotone piecewise cubic (the JCT's practice), Akima's, or one cubic
 polynomial by least squares (Bjøntegaard's first proposal)."""
@@ -66,17 +68,6 @@ def curve_name(name: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "N", name)
 
 
-def antiderivative(x: np.ndarray, y: np.ndarray, fit: str) -> Callable[[float, float], float]:
-    """Integral of the curve through the points between two places."""
-    if fit == "cubic":
-        whole = np.polyint(np.polyfit(x, y, 3))
-        return lambda low, high: float(np.polyval(whole, high) - np.polyval(whole, low))
-    from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
-
-    curve = (PchipInterpolator if fit == "pchip" else Akima1DInterpolator)(x, y)
-    return lambda low, high: float(curve.integrate(low, high))
-
-
 def unfit(curve: Curve) -> str:
     """Why no Bjøntegaard average can be taken over a curve, or an empty string."""
     if len(curve.rate) < LEAST:
@@ -95,25 +86,43 @@ def unfit(curve: Curve) -> str:
     return ""
 
 
-def _average(x_a: np.ndarray, y_a: np.ndarray, x_b: np.ndarray, y_b: np.ndarray, fit: str) -> float:
-    """Mean of curve B minus curve A over the overlap of their x; NaN without one."""
-    low, high = max(x_a[0], x_b[0]), min(x_a[-1], x_b[-1])
-    if not low < high:
-        return float("nan")
-    a, b = antiderivative(x_a, y_a, fit), antiderivative(x_b, y_b, fit)
-    return (b(low, high) - a(low, high)) / (high - low)
+def integrals(
+    x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, fit: str
+) -> np.ndarray:
+    """Of the curve through each row of points, between two places of its own."""
+    if fit == "pchip":
+        return Pchips(x, y).integral(low, high)
+    rows = zip(x, y, low.tolist(), high.tolist(), strict=True)
+    if fit == "cubic":
+        wholes = [(np.polyint(np.polyfit(u, v, 3)), a, b) for u, v, a, b in rows]
+        return np.array([np.polyval(whole, b) - np.polyval(whole, a) for whole, a, b in wholes])
+    from scipy.interpolate import Akima1DInterpolator
+
+    return np.array([float(Akima1DInterpolator(u, v).integrate(a, b)) for u, v, a, b in rows])
 
 
-def _bd(anchor: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray], fit: str,
-        by_quality: bool) -> float:  # fmt: skip
+Points = tuple[np.ndarray, np.ndarray]
+"""Rates and qualities of several drawings of one curve, both (drawings, points)."""
+
+
+def _delta_of(anchor: Points, other: Points, fit: str, by_quality: bool) -> np.ndarray:
+    """Bjøntegaard's average of each drawing; NaN where it is undefined."""
+    sides = []
+    good = np.ones(len(anchor[0]), dtype=bool)
     for rate, quality in (anchor, other):
-        if (rate <= 0).any() or (np.diff(rate) <= 0).any() or (np.diff(quality) <= 0).any():
-            return float("nan")
-    (rate_a, quality_a), (rate_b, quality_b) = anchor, other
-    if by_quality:
-        change = _average(quality_a, np.log(rate_a), quality_b, np.log(rate_b), fit)
-        return 100 * float(np.expm1(change))
-    return _average(np.log(rate_a), quality_a, np.log(rate_b), quality_b, fit)
+        good &= (rate > 0).all(1) & (np.diff(rate) > 0).all(1) & (np.diff(quality) > 0).all(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sides.append((quality, np.log(rate)) if by_quality else (np.log(rate), quality))
+    (x_a, y_a), (x_b, y_b) = sides
+    low, high = np.maximum(x_a[:, 0], x_b[:, 0]), np.minimum(x_a[:, -1], x_b[:, -1])
+    good &= low < high
+    found = np.full(len(good), np.nan)
+    if good.any():
+        ends = low[good], high[good]
+        change = integrals(x_b[good], y_b[good], *ends, fit)
+        change -= integrals(x_a[good], y_a[good], *ends, fit)
+        found[good] = change / (ends[1] - ends[0])
+    return 100 * np.expm1(found) if by_quality else found
 
 
 def bd_rate(anchor: Curve, other: Curve, fit: str = "pchip") -> Found:
@@ -135,31 +144,25 @@ def bd_quality(anchor: Curve, other: Curve, fit: str = "pchip") -> Found:
 def _delta(anchor: Curve, other: Curve, fit: str, by_quality: bool, axis: str) -> Found:
     if why := unfit(anchor) or unfit(other):
         return Found(note=why)
-    value = _bd((anchor.rate, anchor.quality), (other.rate, other.quality), fit, by_quality)
-    if not np.isfinite(value):
-        return Found(note=f"the curves reach no {axis} in common")
-
-    def drawn(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
-        return _bd(a, b, fit, by_quality)
-
-    return _with_interval(value, anchor, other, drawn)
+    found = _with_interval(anchor, other, lambda a, b: _delta_of(a, b, fit, by_quality))
+    return found if found.value is not None else Found(note=f"they reach no {axis} in common")
 
 
 def _with_interval(
-    value: float,
-    anchor: Curve,
-    other: Curve,
-    function: Callable[[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], float],
+    anchor: Curve, other: Curve, function: Callable[[Points, Points], np.ndarray]
 ) -> Found:
-    """The value and the percentiles of the function over the paired replicates."""
-    if anchor.rate_draws is None or anchor.quality_draws is None:
+    """The function of the curves, and its percentiles over their paired replicates."""
+    value = float(function(_one(anchor), _one(other))[0])
+    if not np.isfinite(value):
+        return Found()
+    drawn = [
+        (curve.rate_draws, curve.quality_draws)
+        for curve in (anchor, other)
+        if curve.rate_draws is not None and curve.quality_draws is not None
+    ]
+    if len(drawn) < 2:
         return Found(value, note="no interval: no per-sample evidence")
-    if other.rate_draws is None or other.quality_draws is None:
-        return Found(value, note="no interval: no per-sample evidence")
-    rows = zip(
-        anchor.rate_draws, anchor.quality_draws, other.rate_draws, other.quality_draws, strict=True
-    )
-    draws = np.array([function((a, b), (c, d)) for a, b, c, d in rows])
+    draws = function(*drawn)
     good = draws[np.isfinite(draws)]
     if len(good) < DEFINED * len(draws):
         lost = len(draws) - len(good)
@@ -168,46 +171,52 @@ def _with_interval(
     return Found(value, float(low), float(high))
 
 
-def _at(rate: np.ndarray, quality: np.ndarray, where: float) -> float:
-    """Quality at a rate, PCHIP over log rate; NaN outside the curve, which is not extended."""
-    if len(rate) < 2 or not rate[0] <= where <= rate[-1] or (np.diff(rate) <= 0).any():
-        return float(quality[0]) if len(rate) == 1 and rate[0] == where else float("nan")
-    from scipy.interpolate import PchipInterpolator
+def _one(curve: Curve) -> Points:
+    return curve.rate[None], curve.quality[None]
 
-    return float(PchipInterpolator(np.log(rate), quality)(np.log(where)))
+
+def _quality_at(points: Points, where: np.ndarray) -> np.ndarray:
+    """Quality of each drawing at a rate of its own, PCHIP over log rate. A rate beyond the end is
+    taken as the end's: a resample moves the ends."""
+    rate, quality = points
+    where = np.clip(where, rate[:, 0], rate[:, -1])
+    if rate.shape[1] == 1:
+        return quality[:, 0]
+    good = (np.diff(rate) > 0).all(1) & (rate > 0).all(1)
+    found = np.full(len(rate), np.nan)
+    found[good] = Pchips(np.log(rate[good]), quality[good]).at(np.log(where[good]))
+    return found
+
+
+def _outside(curve: Curve, where: float) -> str:
+    """Why a curve has no quality at a rate, or an empty string. It is never extended."""
+    low, high = float(curve.rate[0]), float(curve.rate[-1])
+    if low <= where <= high:
+        return ""
+    return f"{curve.name} was measured from {low:.4g} to {high:.4g} only"
 
 
 def at_equal_rate(anchor: Curve, other: Curve, point: int) -> tuple[float | None, Found]:
     """The anchor's quality at the rate of one of the other's points, and by how much that
-    point's quality exceeds it. The anchor is interpolated, never extended."""
+    point's quality exceeds it."""
     where = float(other.rate[point])
-    base = _at(anchor.rate, anchor.quality, where)
-    if not np.isfinite(base):
-        low, high = anchor.rate[0], anchor.rate[-1]
-        return None, Found(note=f"{anchor.name} was measured from {low:.4g} to {high:.4g} only")
-
-    def drawn(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
-        # A point at the very end of the curve leaves it in half of the resamples.
-        return float(b[1][point]) - _at(*a, float(np.clip(b[0][point], a[0][0], a[0][-1])))
-
-    value = float(other.quality[point]) - base
-    return base, _with_interval(value, anchor, other, drawn)
+    if why := _outside(anchor, where):
+        return None, Found(note=why)
+    base = float(_quality_at(_one(anchor), np.array([where]))[0])
+    return base, _with_interval(
+        anchor, other, lambda a, b: b[1][:, point] - _quality_at(a, b[0][:, point])
+    )
 
 
 def at_rate(anchor: Curve, other: Curve, where: float) -> tuple[float | None, float | None, Found]:
-    """The quality of both curves at a rate, and by how much the other's exceeds the anchor's."""
-    base, own = (_at(curve.rate, curve.quality, where) for curve in (anchor, other))
-    for curve, value in ((anchor, base), (other, own)):
-        if not np.isfinite(value):
-            low, high = curve.rate[0], curve.rate[-1]
-            return (
-                None,
-                None,
-                Found(note=f"{curve.name} was measured from {low:.4g} to {high:.4g} only"),
-            )
+    """The quality of the other and of the anchor at a rate, and by how much the first exceeds
+    the second."""
+    if why := _outside(anchor, where) or _outside(other, where):
+        return None, None, Found(note=why)
+    own, base = (float(_quality_at(_one(c), np.array([where]))[0]) for c in (other, anchor))
 
-    def drawn(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
-        here, there = (float(np.clip(where, rate[0], rate[-1])) for rate, _ in (a, b))
-        return _at(*b, there) - _at(*a, here)
+    def drawn(a: Points, b: Points) -> np.ndarray:
+        at = np.full(len(a[0]), where)
+        return _quality_at(b, at) - _quality_at(a, at)
 
-    return own, base, _with_interval(own - base, anchor, other, drawn)
+    return own, base, _with_interval(anchor, other, drawn)

@@ -99,9 +99,8 @@ def expanded(spec: str) -> list[str]:
     return [
         each
         for number in range(count)
-        for each in expanded(
-            f"{spec[: found.start()]}{float(low + number * step):g}{spec[found.end() :]}"
-        )
+        for value in [format((low + number * step).normalize(), "f")]
+        for each in expanded(spec[: found.start()] + value + spec[found.end() :])
     ]
 
 
