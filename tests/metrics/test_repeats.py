@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from mocks.coded import Noisy, Residual
+from mocks.command import called
 from mocks.images import EncodesOnly, Levels, picture
 
 from tokbench.bench import Job
@@ -169,3 +170,12 @@ def test_clips(tmp_path):
     # Halving moves every id but those near zero.
     assert value["id-stability/gain"] < 0.05
     assert value["id-stability/gain"] < value["id-stability/noise"] < 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["re-encoding", "shift-consistency", "id-stability", "codebook-usage", "bits-per-pixel"],
+)
+def test_shown(name):
+    done = called("show", name)
+    assert done.code == 0 and "definition" in done.out

@@ -106,6 +106,7 @@ class ReEncoding(Asked):
     user would save: pictures in 8 bits. Idempotent tokenizers keep 1 and 0 dB."""
 
     name = "re-encoding"
+    statistics: tuple[str, ...] = ("re-encoding?cycles=3",)
     needs = ("reconstruction",)
     unit, better, aggregation = "share", "higher", "ratio of sums; drift: mean of samples"
     reference = "idempotence, encode(decode(codes)) = codes"
