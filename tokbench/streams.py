@@ -57,7 +57,7 @@ def checked(codes: Codes, spec: TokenizerSpec, count: int) -> Codes:
     Raises `ValueError` for another number of levels, sequences or latents than there should be,
     and for ids outside a level's codebook.
     """
-    if codes.levels and len(codes.levels) != len(spec.vocabulary):
+    if len(codes.levels) != len(spec.vocabulary):
         raise ValueError(f"{len(codes.levels)} levels of ids for {len(spec.vocabulary)} codebooks")
     for number, (level, size) in enumerate(zip(codes.levels, spec.vocabulary, strict=True), 1):
         if len(level) != count:

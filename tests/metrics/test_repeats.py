@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from mocks.coded import Noisy, Residual
+from mocks.coded import Means, Noisy, Residual
 from mocks.command import called
 from mocks.images import EncodesOnly, Levels, picture
 
@@ -179,3 +179,13 @@ def test_clips(tmp_path):
 def test_shown(name):
     done = called("show", name)
     assert done.code == 0 and "definition" in done.out
+
+
+def test_a_continuous_tokenizer_is_asked_about_what_it_has(folder, tmp_path):
+    record = images(folder, tmp_path, Means(), [*IMAGE, "codebook-usage", "bits-per-pixel"])
+    value = {s.name: s.value for s in record.scores}
+    assert record.score("re-encoding").note == "no discrete codes"
+    assert record.score("codebook-usage").note == "the tokenizer has no discrete codes"
+    assert value["re-encoding/drift-1"] == 0 and value["flip-consistency"] == 100
+    assert record.score("flip-consistency/ids").note == "no discrete codes"
+    assert value["repeatability"] == value["batch-invariance"] == 1

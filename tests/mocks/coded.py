@@ -74,3 +74,26 @@ class Noisy(Residual):
             np.clip(p + noise(0, 2, p.shape), 0, 255).astype(np.uint8)
             for p in super().decode(codes)
         ]
+
+
+class Means(ImageTokenizer):
+    """Continuous: the mean colour of each 4 × 4 patch as a float latent."""
+
+    name = "means"
+
+    def __init__(self) -> None:
+        self.spec = TokenizerSpec(modality="image", kind="continuous", size_multiple=SIDE)
+
+    def identity(self) -> tuple[bytes | str, ...]:
+        return (self.name,)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> Codes:
+        latents = []
+        for picture in batch:
+            h, w = picture.shape[0] // SIDE, picture.shape[1] // SIDE
+            latents.append(picture.reshape(h, SIDE, w, SIDE, 3).mean((1, 3)).astype(np.float32))
+        return Codes(latents=tuple(latents))
+
+    def decode(self, codes: Codes) -> list[np.ndarray]:
+        rounded = (np.floor(latent + 0.5).astype(np.uint8) for latent in codes.latents)
+        return [latent.repeat(SIDE, 0).repeat(SIDE, 1) for latent in rounded]
