@@ -52,6 +52,42 @@ def share(text: str) -> float:
     return found
 
 
+def rates(text: str) -> list[float]:
+    """`0.25,0.5`, ascending, each once."""
+    try:
+        found = sorted({float(rate) for rate in text.split(",")})
+    except ValueError:
+        found = [0.0]
+    if not all(0 < rate < float("inf") for rate in found):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of rates above 0: 0.25,0.5")
+    return found
+
+
+def rate(parser: argparse.ArgumentParser) -> None:
+    """What `tokbench rate` takes beside the questions of `eval`."""
+    points = "specs (with ranges: jpeg:10..90:10), record files or leaderboard rows"
+    parser.add_argument(
+        "subject", nargs="+", metavar="A",
+        help=f"{points}; names that differ in numbers alone make a curve",
+    )  # fmt: skip
+    parser.add_argument(
+        "--against", nargs="+", required=True, metavar="B", help=f"the baseline curve: {points}"
+    )
+    parser.add_argument("--metric", metavar="SCORE", help="default: the task's main score")
+    parser.add_argument(
+        "--rate", metavar="SCORE",
+        help="default: bits-per-pixel or bits-per-second (or …/packed, …/entropy, …/coded)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--at", type=rates, default=[], metavar="RATE,…", help="compare the curves at these too"
+    )
+    parser.add_argument(
+        "--fit", choices=("pchip", "akima", "cubic"), default="pchip",
+        help="curve through the points for BD-rate; default: pchip",
+    )  # fmt: skip
+    parser.add_argument("--plot", metavar="FILE", help="the curves, .png or .svg")
+
+
 def sweep(parser: argparse.ArgumentParser) -> None:
     """What `tokbench sweep` takes."""
     parser.add_argument(

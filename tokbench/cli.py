@@ -15,6 +15,7 @@ from tokbench import own_version
 from tokbench.arguments import FORMATS
 from tokbench.arguments import mixture as mixture_arguments
 from tokbench.arguments import positive as _positive
+from tokbench.arguments import rate as rate_arguments
 from tokbench.arguments import sweep as sweep_arguments
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
 
@@ -65,7 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=summary, description=summary)
 
     run = command("eval", "measure tokenizers and write their records")
-    run.add_argument("spec", nargs="+", metavar="SPEC", help="family:reference or a path")
+    run.add_argument(
+        "spec",
+        nargs="+",
+        metavar="SPEC",
+        help="family:reference, a range jpeg:10..90:10, or a path",
+    )
     _questions(run)
     _format(run)
     run.add_argument("--full", action="store_true", help="show the scores of every group")
@@ -81,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     _questions(compare)
     _format(compare)
     compare.add_argument("--full", action="store_true", help="show the scores of every group")
+
+    rate = command("rate", "rate-distortion curves: BD-rate, and quality at equal rate")
+    rate_arguments(rate)
+    _questions(rate)
+    _format(rate)
 
     submit = command("submit", "check records and file them in a leaderboard")
     submit.add_argument("record", nargs="+", metavar="RECORD", help="record.json or its run folder")
@@ -231,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BUG
 
 
-_RESUMED = (["eval"], ["compare"], ["sweep"])
+_RESUMED = (["eval"], ["compare"], ["rate"], ["sweep"])
 """Commands that keep their finished shards."""
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -85,12 +85,21 @@ def refuse_unlike(first: Record, second: Record) -> None:
 
 
 def replicates(
-    record: Record, samples: Samples, task: Task, parallel: bool
+    record: Record,
+    samples: Samples,
+    task: Task,
+    parallel: bool,
+    only: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Bootstrap replicates of every score that has paired evidence, by score name."""
+    """Bootstrap replicates of every score that has paired evidence, by score name.
+
+    only: signatures of the metrics wanted; None: all.
+    """
     spec = record.about.tokenizer.spec
     measured = Measured(samples.evidence, samples.groups, parallel, spec, task.seed)
     for metric in task.made:
+        if only is not None and metric.signature() not in only:
+            continue
         if metric.paired and not _FROM_TALLIES & set(metric.statistics):
             deque(metric.result(measured), maxlen=0)
     return measured.kept

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from tokbench.types import Codes, Sample, Tokenizer
+from tokbench.streams import MICRO, interleaved
+from tokbench.types import Codes, Ragged, Sample, Tokenizer
 
 
 @dataclass
@@ -35,6 +37,8 @@ class EncodedMedia:
     outputs: one array for each sample, of the form of its `data`.
     restore: decodes other codes of some of the samples, given by row, and restores them as
         `outputs` were; None where nothing can be decoded. Raises what the decoder raises.
+    again: other samples through the same tokenizer and back, fitted and restored alike, as
+        codes and reconstructions; None where the tokenizer cannot be asked.
     """
 
     tokenizer: Tokenizer
@@ -45,11 +49,37 @@ class EncodedMedia:
     shared: dict[str, Any] = field(default_factory=dict)
     """Intermediate results that several statistics need, by name."""
     restore: Callable[[Codes, Sequence[int]], list[np.ndarray]] | None = None
+    again: Callable[[list[Sample]], tuple[Codes, list[np.ndarray]]] | None = None
 
     @property
     def inputs(self) -> list[np.ndarray]:
         """The originals."""
         return [sample.data for sample in self.batch.samples if sample.data is not None]
+
+    @cached_property
+    def extents(self) -> np.ndarray:
+        """Pixels of each image, microseconds of each clip; int64."""
+        if self.tokenizer.spec.modality == "audio":
+            samples = [s for s in self.batch.samples if s.data is not None]
+            seconds = [s.data.shape[1] / s.rate for s in samples if s.data is not None]
+            return np.rint(np.array(seconds) * MICRO).astype(np.int64)
+        return np.array([p.shape[0] * p.shape[1] for p in self.inputs], np.int64)
+
+    @cached_property
+    def stream(self) -> Ragged:
+        """The ids of all levels as one sequence for each sample (`streams.interleaved`)."""
+        return interleaved(self.codes, self.tokenizer.spec)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Tokens of each sample."""
+        return self.stream.lengths
+
+    @cached_property
+    def one_group(self) -> int | None:
+        """The group of all samples, or None when there are several."""
+        group = self.batch.group
+        return int(group[0]) if len(group) and (group == group[0]).all() else None
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """`make()`, made once for this batch."""
@@ -93,5 +123,5 @@ def together(parts: list[EncodedMedia]) -> EncodedMedia | None:
 
     return EncodedMedia(
         first.tokenizer, batch, codes, outputs, first.groups,
-        restore=restore if all(part.restore for part in parts) else None,
+        restore=restore if all(part.restore for part in parts) else None, again=first.again,
     )  # fmt: skip

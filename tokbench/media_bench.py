@@ -16,6 +16,7 @@ from tokbench.media import EncodedMedia, MediaBatch, together
 from tokbench.parts import Slice
 from tokbench.plan import Shard
 from tokbench.statistics import Statistic
+from tokbench.streams import checked
 from tokbench.types import Codes, Sample, Score
 
 
@@ -133,30 +134,39 @@ class MediaBench(Bench):
 
     def _through(self, batch: MediaBatch, clock: Clock) -> EncodedMedia:
         fitted = [self.fitted(sample) for sample in batch.samples]
-        restore = None
-        stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
-        if stored is not None:
-            codes, outputs = Codes(), stored(batch.samples)
-        else:
-            seen: Any = [self.seen(each) for each in fitted]
-            self.prepare(fitted)
-            with clock("encode"):
-                codes = self.tokenizer.encode(seen)
-            # A decoder may use what can be written down and nothing else.
-            codes = Codes.from_bytes(codes.to_bytes())
-            outputs = self._decoded(codes, fitted, clock)
-            if getattr(self.tokenizer, "decodes", True):
-                restore = partial(self._restored, fitted)
+        codes, outputs = self._run(batch.samples, fitted, clock)
         clock.add("amount", float(sum(map(self.amount, batch.samples))))
+        asked = not hasattr(self.tokenizer, "reconstructions")
+        decodes = asked and getattr(self.tokenizer, "decodes", True)
         return EncodedMedia(
-            self.tokenizer, batch, codes, outputs, self.dataset.groups, restore=restore
-        )
+            self.tokenizer, batch, codes, outputs, self.dataset.groups,
+            restore=partial(self._restored, fitted) if decodes else None, again=self._again,
+        )  # fmt: skip
+
+    def _again(self, samples: list[Sample]) -> tuple[Codes, list[np.ndarray]]:
+        """Samples that a statistic made, through the tokenizer and back; no part of its speed."""
+        return self._run(samples, [self.fitted(sample) for sample in samples], Clock())
 
     def _restored(self, fitted: list[Any], codes: Codes, rows: Sequence[int]) -> list[np.ndarray]:
-        """Other codes of samples that were encoded before. Not part of the decoding speed."""
+        """Other codes of samples that were encoded before; no part of the decoding speed."""
         some = [fitted[row] for row in rows]
         self.prepare(some)
         return self._decoded(codes, some, Clock())
+
+    def _run(
+        self, samples: list[Sample], fitted: list[Any], clock: Clock
+    ) -> tuple[Codes, list[np.ndarray]]:
+        stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
+        if stored is not None:
+            return Codes(), stored(samples)
+        seen: Any = [self.seen(each) for each in fitted]
+        self.prepare(fitted)
+        with clock("encode"):
+            codes = self.tokenizer.encode(seen)
+        # A decoder may use what can be written down and nothing else.
+        codes = Codes.from_bytes(codes.to_bytes())
+        codes = checked(codes, self.tokenizer.spec, len(samples))
+        return codes, self._decoded(codes, fitted, clock)
 
     def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
         if not getattr(self.tokenizer, "decodes", True):  # it only encodes

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tokbench import streams
 from tokbench.evidence import Tally
+from tokbench.media import EncodedMedia
 from tokbench.types import TokenizerSpec
 
 if TYPE_CHECKING:
@@ -39,15 +41,25 @@ def id_bits(spec: TokenizerSpec) -> int:
     return 21 if 0 < sum(spec.vocabulary) < (1 << 21) - 2 else 63
 
 
-def sequences(encoded: EncodedText) -> Statistic:
-    """`sequences`: every id in its place, and the source bytes of each sample."""
+def kept_samples(spec: TokenizerSpec) -> int:
+    """Samples of each group (those with the lowest index) whose sequences are kept."""
+    return SAMPLES if spec.modality == "text" else streams.SAMPLES
+
+
+def sequences(encoded: EncodedText | EncodedMedia) -> Statistic:
+    """`sequences`: every id in its place, and the size of each sample: bytes of text, pixels of
+    an image, microseconds of a clip."""
     from tokbench.statistics import Statistic
 
-    batch, lengths = encoded.batch, encoded.counts
-    ids, sizes, group, index = encoded.codes.ids.values, _sizes(encoded), batch.group, batch.index
-    rows = index < SAMPLES
+    batch, stream = encoded.batch, encoded.stream
+    if isinstance(encoded, EncodedMedia):
+        stream, sizes = streams.opening(stream, encoded.extents)
+    else:
+        sizes = _sizes(encoded)
+    ids, lengths, group, index = stream.values, stream.lengths, batch.group, batch.index
+    rows = index < kept_samples(encoded.tokenizer.spec)
     if not rows.all():
-        ids, lengths = ids[rows[encoded.token_sample]], lengths[rows]
+        ids, lengths = ids[np.repeat(rows, lengths)], lengths[rows]
         sizes, group, index = sizes[rows], group[rows], index[rows]
     if not len(group):
         return Statistic(tallies={"sequences": Tally()})

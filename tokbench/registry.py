@@ -189,6 +189,11 @@ def _pictures(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.metrics.image.{module}:{attribute}", "image", summary)
 
 
+def _coded(module: str, attribute: str, summary: str) -> Entry:
+    """What works on the codes of images and clips alike."""
+    return Entry(f"tokbench.metrics.{module}:{attribute}", "image, audio", summary)
+
+
 def _metric(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.metrics.text.{module}:{attribute}", "text", summary)
 
@@ -272,11 +277,29 @@ METRICS = Registry(
         "latent-noise-psnr": _pictures(
             "perturbed", "LatentNoisePSNR", "PSNR after noise on continuous latents"
         ),
-        "bits-per-pixel": Entry(
-            "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
+        "bits-per-pixel": _coded("codes", "BitsPerPixel", "bits emitted for each pixel"),
+        "bits-per-second": _coded("codes", "BitsPerSecond", "bits emitted for each second"),
+        "codebook-usage": _coded("codebooks", "CodebookUsage", "share of the ids that occur"),
+        "code-entropy": _coded("codebooks", "CodeEntropy", "bits a token, by level"),
+        "code-perplexity": _coded("codebooks", "CodePerplexity", "2 to the entropy, by level"),
+        "position-entropy": _coded("codebooks", "PositionEntropy", "entropy at each place"),
+        "code-compression": _coded("code_streams", "CodeCompression", "zstd on the ids"),
+        "innovation": _coded("code_streams", "Innovation", "new types for each new token"),
+        "ngram-bits-per-pixel": _coded(
+            "code_streams", "NgramBitsPerPixel", "bits for each pixel of an n-gram model"
         ),
-        "bits-per-second": Entry(
-            "tokbench.metrics.codes:BitsPerSecond", "audio", "bits emitted for each second"
+        "ngram-bits-per-second": _coded(
+            "code_streams", "NgramBitsPerSecond", "bits for each second of an n-gram model"
+        ),
+        "re-encoding": _coded("repeats", "ReEncoding", "what encode(decode(codes)) keeps"),
+        "repeatability": _coded("repeats", "Repeatability", "a second pass, seed variance"),
+        "batch-invariance": _coded("repeats", "BatchInvariance", "alone and in company"),
+        "shift-consistency": _pictures("moved", "ShiftConsistency", "moved by one pixel"),
+        "flip-consistency": _pictures("moved", "FlipConsistency", "mirrored"),
+        "id-stability": Entry(
+            "tokbench.metrics.audio.disturbed:IdStability",
+            "audio",
+            "shift, gain, noise, resampling",
         ),
         "digit-scheme": _metric("numbers", "DigitScheme", "how runs of digits are cut"),
         "digit-consistency": _metric(
@@ -348,8 +371,18 @@ STATISTICS = Registry(
         "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
         "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),
         "source": Entry("tokbench.ngrams:source", "text", "the text itself, in its place"),
-        "extent": Entry("tokbench.metrics.codes:extent", "image", "pixels or seconds"),
-        "code-size": Entry("tokbench.metrics.codes:code_size", "image", "tokens and their bits"),
+        "extent": _coded("codes", "extent", "pixels or seconds"),
+        "code-size": _coded("codes", "code_size", "tokens and their bits"),
+        "coded-size": _coded("codes", "coded_size", "bits emitted"),
+        "codes": _coded("codebooks", "codes", "how often each id of each level occurs"),
+        "places": _coded("codebooks", "places", "how often each id occurs at each place"),
+        "re-encoding": _coded("repeats", "re_encoding", "cycles of encoding and decoding"),
+        "repeats": _coded("repeats", "repeats", "a second pass"),
+        "company": _coded("repeats", "company", "alone and beside another"),
+        "moved": _pictures("moved", "moved", "moved and mirrored pictures"),
+        "disturbed-clips": Entry(
+            "tokbench.metrics.audio.disturbed:disturbed", "audio", "ids of disturbed clips"
+        ),
         "squared-error": Entry(
             "tokbench.metrics.image.pixels:squared_error", "image", "squared error and PSNR"
         ),

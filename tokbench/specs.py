@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,6 +78,35 @@ class Options:
             if key not in self._known:
                 knows = f"it knows {', '.join(self._known)}" if self._known else "it has none"
                 raise UserError(f"{self.name}: no option '{key}'{near(key, self._known)} ({knows})")
+
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RANGE = re.compile(rf"(?<=[:=])({_NUMBER})\.\.({_NUMBER})(?::({_NUMBER}))?(?=[?&]|$)")
+MOST = 200
+"""Specs that one range may stand for."""
+
+
+def expanded(spec: str) -> list[str]:
+    """A spec with ranges as single ones: `jpeg:10..90:10` is jpeg:10, jpeg:20, … jpeg:90, and
+    `x:a?tokens=32..256:32` likewise; without a step, every whole number. Several ranges give
+    every combination. A file of that name is itself."""
+    found = _RANGE.search(spec)
+    if not found or Path(spec).exists():
+        return [spec]
+    low, high, step = (Decimal(text or "1") for text in found.groups())
+    if step <= 0 or high < low:
+        raise UserError(f"'{spec}': write a range as LOW..HIGH:STEP, the step above 0")
+    count = int((high - low) / step) + 1
+    if count > MOST:
+        raise UserError(
+            f"'{spec}': {count:,} specs; at most {MOST} (a wider step: {low}..{high}:N)"
+        )
+    return [
+        each
+        for number in range(count)
+        for value in [format((low + number * step).normalize(), "f")]
+        for each in expanded(spec[: found.start()] + value + spec[found.end() :])
+    ]
 
 
 class Resolved(NamedTuple):

@@ -17,9 +17,10 @@ from tokbench import kernel
 from tokbench.evidence import Example, Failure, Tally
 from tokbench.kept import Kept
 from tokbench.measured import JACKKNIFE_BLOCKS
+from tokbench.media import EncodedMedia
 from tokbench.text.batch import TextBatch
 from tokbench.tokenizers.text.adapter import Spans, TextTokenizer, token_spans
-from tokbench.types import Codes
+from tokbench.types import Codes, Ragged
 
 
 @dataclass
@@ -35,6 +36,11 @@ class EncodedText:
     @cached_property
     def spans(self) -> Spans:
         return token_spans(self.tokenizer, self.batch, self.codes)
+
+    @property
+    def stream(self) -> Ragged:
+        """The ids: text has one level."""
+        return self.codes.ids
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -217,9 +223,9 @@ def unknown(encoded: EncodedText) -> Statistic:
     )
 
 
-def ids(encoded: EncodedText) -> Statistic:
+def ids(encoded: EncodedText | EncodedMedia) -> Statistic:
     """Occurrences of every id: by group (key group·2³² + id) and by jackknife block."""
-    values, offsets = encoded.codes.ids.values, encoded.codes.ids.offsets
+    values, offsets = encoded.stream.values, encoded.stream.offsets
     block = encoded.batch.index % JACKKNIFE_BLOCKS
     span = int(values.max(initial=0)) + 1
     dense = span <= 1 << 22 and values.min(initial=0) >= 0  # hashed ids would need gigabytes

@@ -26,7 +26,7 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
     """Differences of every subject against the first, task by task."""
     if len(options.subject) < 2:
         raise UserError("compare needs two or more tokenizers, records or leaderboard rows")
-    filed = {subject: _filed(subject) for subject in options.subject}
+    filed = {subject: filed_records(subject) for subject in options.subject}
     for subject, found_records in filed.items():
         if found_records is None:
             resolve(subject)  # an unknown last one shows before the first is measured
@@ -47,7 +47,7 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
         ]
         pairs = [pair for pair in rows if pair is not None]
         if len(pairs) > 1:
-            task, parallel = _question(pairs[0][0], options)
+            task, parallel = question_of(pairs[0][0], options)
             scores = [
                 score.name
                 for score in headline(pairs[0][0], options.full)
@@ -76,7 +76,7 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
     return FAILURES if failed else FINE
 
 
-def _filed(subject: str) -> list[tuple[Record, Path]] | None:
+def filed_records(subject: str) -> list[tuple[Record, Path]] | None:
     """The record behind a subject that is a record file, a run folder or a leaderboard row."""
     path = Path(subject)
     if path.is_dir() and (path / "record.json").is_file():
@@ -89,7 +89,7 @@ def _filed(subject: str) -> list[tuple[Record, Path]] | None:
     return [row] if row else None
 
 
-def _question(record: Record, options: argparse.Namespace) -> tuple[Task, bool]:
+def question_of(record: Record, options: argparse.Namespace) -> tuple[Task, bool]:
     """The task of a record (with its own reference language), and whether its data is parallel."""
     task = load_task(next((t for t in options.task or [] if t.endswith(".toml")), record.task))
     for signature in record.about.task.metrics:

@@ -30,7 +30,7 @@ class Panel(NamedTuple):
 
 def correlate(options: argparse.Namespace, given: list[str]) -> int:
     """Correlate one leaderboard score with a column of a table."""
-    plot = _plot_path(options.plot)
+    plot = plot_path(options.plot)
     results = read_column(Path(options.results), options.column)
     panels = _panels(options, results)
     if all(panel.why for panel in panels):
@@ -43,7 +43,7 @@ def correlate(options: argparse.Namespace, given: list[str]) -> int:
     return 0
 
 
-def _plot_path(given: str | None) -> Path | None:
+def plot_path(given: str | None) -> Path | None:
     """Where the plot goes; refused before anything is computed."""
     path = Path(given) if given else None
     if path is not None and path.suffix not in (".png", ".svg"):

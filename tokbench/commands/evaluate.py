@@ -18,7 +18,7 @@ from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.record import Record, plain
 from tokbench.runner import Progress
 from tokbench.runner import evaluate as run_job
-from tokbench.specs import load_tokenizer, resolve
+from tokbench.specs import expanded, load_tokenizer, resolve
 from tokbench.suites import suite
 from tokbench.task import Task, load_task, with_option, with_reference
 from tokbench.text.languages import is_code
@@ -43,6 +43,7 @@ def measure_all(
 ) -> list[tuple[Record, Path]]:
     """Records of all specs on the chosen tasks, with their paths."""
     results = []
+    specs = [each for spec in specs for each in expanded(spec)]
     for spec in specs:
         resolve(spec)  # an unknown last one shows before the first is measured
     for spec in specs:

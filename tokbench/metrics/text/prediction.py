@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -166,9 +167,11 @@ class NgramBits(Metric):
     samples of a group enter. Interval: bootstrap over held-out samples, the model fixed."""
 
     name = "ngram-bits"
-    statistics = ("sequences", "unknown")
+    statistics: tuple[str, ...] = ("sequences", "unknown")
     unit, better, aggregation = "bits per byte", "lower", "ratio of sums"
     reference = "Kneser and Ney (1995); Chen and Goodman (1999), interpolated"
+    per: ClassVar[int] = 1
+    """Sizes as the evidence has them to one unit of the denominator."""
 
     def __init__(self, *, order: int = 3):
         self.order = _order(order)
@@ -184,13 +187,15 @@ class NgramBits(Metric):
         held = found.index % HELD == HELD - 1
         line = np.unique(found.line[held])
         first = np.searchsorted(found.line, line)
-        group, index, sizes = found.group[first], found.index[first], found.sizes[line]
+        group, index, sizes = found.group[first], found.index[first], found.sizes[line] / self.per
         bits = np.bincount(found.line[surprisal.sample], surprisal.bits, len(found.sizes))[line]
         width = len(measured.groups)
         tops, bottoms = (np.bincount(group, column, width) for column in (bits, sizes))
         draws, below = resampled(measured, group, index, [bits, sizes])
         samples = np.bincount(found.group[held], minlength=width)
-        lost = measured.totals("unknown-tokens")
+        lost = np.zeros(width, np.int64)
+        if "unknown-tokens" in measured.evidence.columns:
+            lost = measured.totals("unknown-tokens")
         yield self._score(
             measured, self.name, tops.sum(), bottoms.sum(), int(samples.sum()),
             draws.sum(1), below.sum(1), len(line), int(lost.sum()),

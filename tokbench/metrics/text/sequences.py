@@ -11,11 +11,10 @@ from tokbench.evidence import Tally
 from tokbench.kgrams import Counts, kgram_counts
 from tokbench.measured import JACKKNIFE_BLOCKS, Measured, jackknife
 from tokbench.metrics.metric import Metric
-from tokbench.ngrams import SAMPLES, Sequences
+from tokbench.ngrams import Sequences, kept_samples
 from tokbench.types import Score
 
 FEW = f"no interval: under {JACKKNIFE_BLOCKS} samples"
-FIRST = f"the first {SAMPLES:,} samples of each group"
 _sequences: WeakKeyDictionary[Measured, Sequences] = WeakKeyDictionary()
 
 
@@ -30,7 +29,8 @@ def sequences_of(measured: Measured) -> Sequences:
 def noted(measured: Measured, *notes: str) -> str:
     """Notes together; that only the first samples entered, where that is so."""
     part = len(sequences_of(measured).lengths) < int(measured.totals("samples").sum())
-    return "; ".join(filter(None, [*notes, FIRST if part else ""]))
+    first = f"the first {kept_samples(measured.spec):,} samples of each group"
+    return "; ".join(filter(None, [*notes, first if part else ""]))
 
 
 def entropy(counts: np.ndarray, estimator: str) -> float:
