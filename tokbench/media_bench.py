@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from tokbench.bench import Bench, Clock, of_the_tokenizer
+from tokbench.bench import Bench, Clock, Job, of_the_tokenizer
 from tokbench.errors import one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.media import EncodedMedia, MediaBatch, together
+from tokbench.media_parts import MediaPart
 from tokbench.parts import Slice
 from tokbench.plan import Shard
 from tokbench.statistics import Statistic
-from tokbench.types import Codes, Sample, Score
+from tokbench.types import Codes, Sample, Score, Tokenizer
 
 
 class MediaBench(Bench):
@@ -23,6 +25,14 @@ class MediaBench(Bench):
     """
 
     speed_unit = ""
+
+    def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
+        super().__init__(job, tokenizer)
+        check = getattr(self.tokenizer, "check", None)  # results on disk, by the samples' names
+        if check is not None:
+            parts = [part for part in self.dataset.parts if isinstance(part, MediaPart)]
+            headers = [each for part in parts for each in islice(part.headers(), job.limit)]
+            check(headers, job.limit is None)
 
     def fitted(self, sample: Sample) -> Any:
         """The sample as the tokenizer takes it, with what `restored` needs."""
@@ -101,11 +111,14 @@ class MediaBench(Bench):
         return together(parts)
 
     def _through(self, batch: MediaBatch, clock: Clock) -> EncodedMedia:
-        fitted = [self.fitted(sample) for sample in batch.samples]
-        stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
-        if stored is not None:
-            codes, outputs = Codes(), stored(batch.samples)
+        tokenizer: Any = self.tokenizer
+        outputs: list[np.ndarray] = []
+        if hasattr(tokenizer, "reconstructions"):  # on disk, by name
+            codes, outputs = Codes(), tokenizer.reconstructions(batch.samples)
+        elif hasattr(tokenizer, "stored_codes"):
+            codes = tokenizer.stored_codes(batch.samples)
         else:
+            fitted = [self.fitted(sample) for sample in batch.samples]
             seen: Any = [self.seen(each) for each in fitted]
             self.prepare(fitted)
             with clock("encode"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,6 +13,21 @@ import numpy as np
 from tokbench.files import sha256, sha256_file
 from tokbench.parts import Part, Slice
 from tokbench.types import Sample
+
+
+class Header(NamedTuple):
+    """What is known of a sample without its values: its name, and the height and width of an
+    image where they can be told."""
+
+    name: str
+    size: tuple[int, int] | None = None
+
+
+def header_of(sample: Sample) -> Header:
+    """The header of a sample that has been read."""
+    if sample.data is None or sample.rate:
+        return Header(sample.name)
+    return Header(sample.name, (sample.data.shape[0], sample.data.shape[1]))
 
 
 class MediaPart(Part):
@@ -26,17 +41,23 @@ class MediaPart(Part):
         """The samples of a slice and their index within the group."""
         raise AttributeError(f"{type(self).__name__} has no read_samples()")
 
+    def headers(self) -> Iterator[Header]:
+        """Of every sample, in order."""
+        raise AttributeError(f"{type(self).__name__} has no headers()")
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A sample that can be read by itself.
 
     load: the sample. weight: bytes it takes when decoded. digest: of its content and notes.
+    header: its header, where that costs less than to load it.
     """
 
     load: Callable[[], Sample]
     weight: Callable[[], int]
     digest: Callable[[], str]
+    header: Callable[[], Header] | None = None
 
 
 class ItemsPart(MediaPart):
@@ -51,6 +72,10 @@ class ItemsPart(MediaPart):
 
     def size(self) -> int:
         return sum(item.weight() for item in self.items)
+
+    def headers(self) -> Iterator[Header]:
+        for item in self.items:
+            yield item.header() if item.header else header_of(item.load())
 
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
         first = count = size = 0
@@ -87,6 +112,9 @@ class SampleStream(MediaPart):
 
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.paths)
+
+    def headers(self) -> Iterator[Header]:
+        return map(header_of, self._samples())
 
     def _samples(self) -> Iterator[Sample]:
         return (sample for path in self.paths for sample in self._iterate(path))

@@ -141,6 +141,12 @@ TOKENIZERS = Registry(
         "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
+        "folder": Entry(
+            "tokbench.tokenizers.stored:folder", "image", "reconstructions on disk, folder:PATH"
+        ),
+        "tokens": Entry(
+            "tokbench.tokenizers.stored:tokens", "image", "token ids on disk, tokens:FILE"
+        ),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },
 )
@@ -240,6 +246,7 @@ METRICS = Registry(
         ),
         "psnr": _pictures("pixels", "PSNR", "peak signal-to-noise ratio"),
         "ssim": _pictures("pixels", "SSIM", "structural similarity"),
+        "f-sim": _pictures("faces", "FaceSimilarity", "are faces still the same person's"),
         "bits-per-pixel": Entry(
             "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
         ),
@@ -322,6 +329,7 @@ STATISTICS = Registry(
             "tokbench.metrics.image.pixels:squared_error", "image", "squared error and PSNR"
         ),
         "luma-error": Entry("tokbench.metrics.image.pixels:luma_error", "image", "PSNR of luma"),
+        "faces": Entry("tokbench.metrics.image.faces:faces", "image", "cosines of faces"),
         "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
         "perturbations": Entry(
             "tokbench.metrics.text.robustness:perturbations", "text", "samples under noise"
