@@ -41,12 +41,12 @@ def read_picture(source: Path | bytes) -> np.ndarray:
         raise ValueError(f"not a readable picture: {one_line(error)}") from error
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def picture_size(source: Path | bytes) -> tuple[int, int]:
     """Height and width, turned upright, from the header alone; (0, 0) when it cannot be read."""
     from PIL import Image
 
     try:
-        with Image.open(path) as file:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             turned = file.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
             return (file.width, file.height) if turned else (file.height, file.width)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
