@@ -122,12 +122,25 @@ class MediaBench(Bench):
             seen: Any = [self.seen(each) for each in fitted]
             self.prepare(fitted)
             with clock("encode"):
-                codes = self.tokenizer.encode(seen)
+                codes = self._checked(self.tokenizer.encode(seen), len(seen))
             # A decoder may use what can be written down and nothing else.
             codes = Codes.from_bytes(codes.to_bytes())
             outputs = self._decoded(codes, fitted, clock)
         clock.add("amount", float(sum(map(self.amount, batch.samples))))
         return EncodedMedia(self.tokenizer, batch, codes, outputs, self.dataset.groups)
+
+    def _checked(self, codes: Codes, count: int) -> Codes:
+        """The codes; `ValueError` where they are not what the spec says."""
+        sizes = self.tokenizer.spec.vocabulary
+        if sizes and len(codes.levels) != len(sizes):
+            raise ValueError(f"{len(codes.levels)} levels of codes where its spec has {len(sizes)}")
+        for level, size in zip(codes.levels, sizes, strict=False):
+            ids = level.values
+            if len(level) != count:
+                raise ValueError(f"encode returned {len(level)} sequences for {count}")
+            if len(ids) and not 0 <= ids.min() <= ids.max() < size:
+                raise ValueError(f"ids outside the vocabulary of {size:,}")
+        return codes
 
     def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
         if not getattr(self.tokenizer, "decodes", True):  # it only encodes
