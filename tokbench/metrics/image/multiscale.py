@@ -45,11 +45,12 @@ def ms_ssim_of(a: np.ndarray, b: np.ndarray) -> float:
 def _compared(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """Mean SSIM and mean contrast–structure; the constants are K1 = 0.01 and K2 = 0.03 of 255."""
     mean_a, mean_b = _blurred(a), _blurred(b)
-    var_a, var_b = _blurred(a * a) - mean_a**2, _blurred(b * b) - mean_b**2
-    covariance = _blurred(a * b) - mean_a * mean_b
+    product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
+    variances = _blurred(a * a + b * b) - squares  # only their sum is needed
+    covariance = _blurred(a * b) - product
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    structure = (2 * covariance + c2) / (var_a + var_b + c2)
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    structure = (2 * covariance + c2) / (variances + c2)
+    luminance = (2 * product + c1) / (squares + c1)
     return float((luminance * structure).mean()), float(structure.mean())
 
 
@@ -74,7 +75,7 @@ def ms_ssim(encoded: EncodedMedia, on: str = "rgb") -> Statistic:
             found.append(ms_ssim_of(luma(a), luma(b)))
         else:
             x, y = a.astype(np.float64), b.astype(np.float64)
-            found.append(np.mean([ms_ssim_of(x[:, :, c], y[:, :, c]) for c in range(3)]))
+            found.append(float(np.mean([ms_ssim_of(x[:, :, c], y[:, :, c]) for c in range(3)])))
     values = np.array(found)
     defined = np.isfinite(values)
     name = f"ms-ssim?on={on}"
