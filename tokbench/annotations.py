@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> list[FileItem]:
     A line names its file by the path within the folder, with or without suffix. Refuses a
     folder without such files, a line that is no object with a `name`, and a name without file.
     """
-    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
-    files = [path for path in files if path.suffix.lower() in suffixes and path.name[0] != "."]
+    files = list(files_of(root, suffixes))
     if not files:
         raise UserError(f"{root}: no {what} ({', '.join(suffixes)})")
     base = root if root.is_dir() else root.parent
@@ -29,13 +28,26 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> list[FileItem]:
     items, names = [], []
     for path in files:
         whole = path.relative_to(base).as_posix()
-        name = whole.removesuffix(path.suffix)
+        name = stem_of(base, path)
         names += [whole, name]
         items.append(FileItem(name, path, notes.get(whole) or notes.get(name) or {}))
     for name in notes:
         if name not in names and root.is_dir():
             raise UserError(f"{base / NAME}: no file '{name}'{near(name, names)}")
     return items
+
+
+def files_of(root: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    """The files of a folder (subfolders included, in the order of their paths) that have one of
+    the suffixes and are not hidden; the file itself where `root` is one."""
+    for path in [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file()):
+        if path.suffix.lower() in suffixes and path.name[0] != ".":
+            yield path
+
+
+def stem_of(root: Path, path: Path) -> str:
+    """The name of a sample: the path of its file within the folder, without suffix."""
+    return path.relative_to(root).as_posix().removesuffix(path.suffix)
 
 
 def _notes(path: Path) -> dict[str, dict[str, Any]]:

@@ -71,10 +71,12 @@ class Bench:
             task = msgspec.structs.replace(job.task, groups=self.dataset.groups)
             self.job = job = replace(job, task=task)
         self.lacking = {
-            metric.name: why for metric in job.task.made if (why := metric.lacks(self.tokenizer))
+            metric.signature(): why
+            for metric in job.task.made
+            if (why := metric.lacks(self.tokenizer))
         }
         self.statistics = job.task.statistics_of(
-            [metric for metric in job.task.made if metric.name not in self.lacking]
+            [metric for metric in job.task.made if metric.signature() not in self.lacking]
         )
         self._check_reference()
         for metric in job.task.made:

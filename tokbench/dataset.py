@@ -216,9 +216,10 @@ def _from_path(path: Path) -> Dataset:
     language, in folders below too."""
     from tokbench.text.languages import is_code
 
-    if media := _media_of(path):
-        parts = READERS.get(media)([("", path)], {})
-        return Dataset(path.resolve().name, "local", "all", parts, reader=media)
+    media, how = _media_of(path)
+    if media:
+        parts = READERS.get(media)([("", path)], how)
+        return Dataset(path.resolve().name, "local", "all", parts, reader=media, fields=how)
     files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
     files = [file for file in files if not file.name.startswith(".")]
     if path.is_dir() and all(file.suffix in SUFFIXES for file in files):
@@ -250,8 +251,8 @@ def _from_path(path: Path) -> Dataset:
     )
 
 
-def _media_of(path: Path) -> str:
-    """The reader of images or clips, by the first suffix that tells; else empty."""
+def _media_of(path: Path) -> tuple[str, dict[str, str]]:
+    """The reader of images or clips and its fields, by the first suffix that tells; else empty."""
     from tokbench.audio import clips
     from tokbench.image import pictures
 
@@ -259,10 +260,17 @@ def _media_of(path: Path) -> str:
     for file in files:
         for reader, known in (("images", pictures.SUFFIXES), ("clips", clips.SUFFIXES)):
             if file.suffix.lower() in known:
-                return reader
+                return reader, {}
+        if file.suffix == ".tar":
+            return "webdataset", {}
+        if file.suffix == ".parquet":
+            from tokbench.image.archives import image_column
+
+            column = image_column(file)
+            return ("image-parquet", {"image": column}) if column else ("", {})
         if file.is_file() and file.name[0] != "." and file.suffix != ".jsonl":
-            return ""
-    return ""
+            return "", {}
+    return "", {}
 
 
 def _same_length(parts: Sequence[Part]) -> bool:

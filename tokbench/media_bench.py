@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from tokbench.bench import Bench, Clock, of_the_tokenizer
+from tokbench.bench import Bench, Clock, Job, of_the_tokenizer
 from tokbench.errors import one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.media import EncodedMedia, MediaBatch, together
+from tokbench.media_parts import MediaPart
 from tokbench.parts import Slice
 from tokbench.plan import Shard
 from tokbench.statistics import Statistic
 from tokbench.streams import checked
-from tokbench.types import Codes, Sample, Score
+from tokbench.types import Codes, Sample, Score, Tokenizer
 
 
 class MediaBench(Bench):
@@ -27,6 +29,14 @@ class MediaBench(Bench):
     """
 
     speed_unit = ""
+
+    def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
+        super().__init__(job, tokenizer)
+        check = getattr(self.tokenizer, "check", None)  # results on disk, by the samples' names
+        if check is not None:
+            parts = [part for part in self.dataset.parts if isinstance(part, MediaPart)]
+            headers = [each for part in parts for each in islice(part.headers(), job.limit)]
+            check(headers, job.limit is None)
 
     def cut(self, sample: Sample) -> Sample:
         """The part of the sample that the task is about."""
@@ -136,8 +146,8 @@ class MediaBench(Bench):
         fitted = [self.fitted(sample) for sample in batch.samples]
         codes, outputs = self._run(batch.samples, fitted, clock)
         clock.add("amount", float(sum(map(self.amount, batch.samples))))
-        asked = not hasattr(self.tokenizer, "reconstructions")
-        decodes = asked and getattr(self.tokenizer, "decodes", True)
+        on_disk = hasattr(self.tokenizer, "reconstructions")
+        decodes = not on_disk and getattr(self.tokenizer, "decodes", True)
         return EncodedMedia(
             self.tokenizer, batch, codes, outputs, self.dataset.groups,
             restore=partial(self._restored, fitted) if decodes else None, again=self._again,
@@ -159,6 +169,8 @@ class MediaBench(Bench):
         stored = getattr(self.tokenizer, "reconstructions", None)  # on disk, by name
         if stored is not None:
             return Codes(), stored(samples)
+        if hasattr(self.tokenizer, "stored_codes"):
+            return self.tokenizer.stored_codes(samples), []
         seen: Any = [self.seen(each) for each in fitted]
         self.prepare(fitted)
         with clock("encode"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,6 +14,21 @@ import numpy as np
 from tokbench.files import sha256, sha256_file
 from tokbench.parts import Part, Slice
 from tokbench.types import Sample
+
+
+class Header(NamedTuple):
+    """What is known of a sample without its values: its name, and the height and width of an
+    image where they can be told."""
+
+    name: str
+    size: tuple[int, int] | None = None
+
+
+def header_of(sample: Sample) -> Header:
+    """The header of a sample that has been read."""
+    if sample.data is None or sample.rate:
+        return Header(sample.name)
+    return Header(sample.name, (sample.data.shape[0], sample.data.shape[1]))
 
 
 class MediaPart(Part):
@@ -26,17 +42,23 @@ class MediaPart(Part):
         """The samples of a slice and their index within the group."""
         raise AttributeError(f"{type(self).__name__} has no read_samples()")
 
+    def headers(self) -> Iterator[Header]:
+        """Of every sample, in order."""
+        raise AttributeError(f"{type(self).__name__} has no headers()")
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A sample that can be read by itself.
 
     load: the sample. weight: bytes it takes when decoded. digest: of its content and notes.
+    header: its header, where that costs less than to load it.
     """
 
     load: Callable[[], Sample]
     weight: Callable[[], int]
     digest: Callable[[], str]
+    header: Callable[[], Header] | None = None
 
 
 class ItemsPart(MediaPart):
@@ -52,16 +74,11 @@ class ItemsPart(MediaPart):
     def size(self) -> int:
         return sum(item.weight() for item in self.items)
 
+    def headers(self) -> Iterator[Header]:
+        return map(_header, self.items)
+
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
-        first = count = size = 0
-        for item in self.items if limit is None else self.items[:limit]:
-            weight = item.weight()
-            if count and (count >= most or size + weight > most_bytes):
-                yield Slice(number, first, count, size)
-                first, count, size = first + count, 0, 0
-            count, size = count + 1, size + weight
-        if count:
-            yield Slice(number, first, count, size)
+        return _cut(self.items[:limit], number, most, most_bytes)
 
     def read_samples(self, piece: Slice) -> tuple[list[Sample], np.ndarray]:
         numbers = range(piece.first, piece.first + piece.count)
@@ -69,18 +86,19 @@ class ItemsPart(MediaPart):
 
 
 class SampleStream(MediaPart):
-    """Samples that come out of archives one after the other (tar, parquet)."""
+    """Samples that come out of archives one after the other (tar, parquet). Nothing is decoded
+    but what a slice asks for."""
 
     def __init__(
         self,
         group: str,
         modality: str,
         paths: Sequence[Path],
-        iterate: Callable[[Path], Iterator[Sample]],
+        iterate: Callable[[Path], Iterator[Item]],
     ):
         super().__init__(group, modality)
         self.paths, self._iterate = list(paths), iterate
-        self._place: tuple[int, Iterator[Sample]] | None = None
+        self._place: tuple[int, Iterator[Item]] | None = None
 
     def fingerprint(self) -> str:
         return sha256(*(sha256_file(path) for path in self.paths))
@@ -88,32 +106,42 @@ class SampleStream(MediaPart):
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.paths)
 
-    def _samples(self) -> Iterator[Sample]:
-        return (sample for path in self.paths for sample in self._iterate(path))
+    def headers(self) -> Iterator[Header]:
+        return map(_header, self._items())
+
+    def _items(self) -> Iterator[Item]:
+        return (item for path in self.paths for item in self._iterate(path))
 
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
-        first = count = size = 0
-        for place, sample in enumerate(self._samples()):
-            if limit is not None and place >= limit:
-                break
-            weight = 0 if sample.data is None else sample.data.nbytes
-            if count and (count >= most or size + weight > most_bytes):
-                yield Slice(number, first, count, size)
-                first, count, size = place, 0, 0
-            count, size = count + 1, size + weight
-        if count:
-            yield Slice(number, first, count, size)
+        return _cut(islice(self._items(), limit), number, most, most_bytes)
 
     def read_samples(self, piece: Slice) -> tuple[list[Sample], np.ndarray]:
-        place, samples = self._place or (0, self._samples())
+        place, items = self._place or (0, self._items())
         if place > piece.first:  # an earlier slice: begin again
-            place, samples = 0, self._samples()
-        while place < piece.first:
-            next(samples)
-            place += 1
-        found = [sample for _, sample in zip(range(piece.count), samples, strict=False)]
-        self._place = (piece.first + len(found), samples)
+            place, items = 0, self._items()
+        found = [
+            item.load()
+            for item in islice(items, piece.first - place, piece.first - place + piece.count)
+        ]
+        self._place = (piece.first + len(found), items)
         return found, np.arange(piece.first, piece.first + len(found))
+
+
+def _header(item: Item) -> Header:
+    return item.header() if item.header else header_of(item.load())
+
+
+def _cut(items: Iterable[Item], number: int, most: int, most_bytes: int) -> Iterator[Slice]:
+    """Slices of at most `most` samples and `most_bytes` decoded bytes, one sample at least."""
+    first = count = size = 0
+    for item in items:
+        weight = item.weight()
+        if count and (count >= most or size + weight > most_bytes):
+            yield Slice(number, first, count, size)
+            first, count, size = first + count, 0, 0
+        count, size = count + 1, size + weight
+    if count:
+        yield Slice(number, first, count, size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,12 @@ TOKENIZERS = Registry(
         "onnx": _image("exported", "onnx", "a folder with encoder.onnx and decoder.onnx"),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
+        "folder": Entry(
+            "tokbench.tokenizers.stored:folder", "image", "reconstructions on disk, folder:PATH"
+        ),
+        "tokens": Entry(
+            "tokbench.tokenizers.stored:tokens", "image", "token ids on disk, tokens:FILE"
+        ),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },
 )
@@ -171,6 +177,12 @@ READERS = Registry(
         "source": Entry("tokbench.readers:source", "text", "files of source code, each whole"),
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
         "images": Entry("tokbench.image.readers:images", "image", "folders of pictures"),
+        "webdataset": Entry(
+            "tokbench.image.archives:webdataset", "image", "pictures in WebDataset tar shards"
+        ),
+        "image-parquet": Entry(
+            "tokbench.image.archives:parquet", "image", "pictures in parquet, as on the hub"
+        ),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
@@ -259,6 +271,9 @@ METRICS = Registry(
         ),
         "psnr": _pictures("pixels", "PSNR", "peak signal-to-noise ratio"),
         "ssim": _pictures("pixels", "SSIM", "structural similarity"),
+        "ms-ssim": _pictures("multiscale", "MultiScaleSSIM", "SSIM over five scales"),
+        "lpips": _pictures("perceptual", "LPIPS", "distance between deep features"),
+        "f-sim": _pictures("faces", "FaceSimilarity", "are faces still the same person's"),
         "rfid": _pictures("distribution", "RFID", "Fréchet distance of Inception features"),
         "kid": _pictures("distribution", "KID", "kernel distance of Inception features"),
         "frechet-distance": _pictures(
@@ -387,6 +402,9 @@ STATISTICS = Registry(
             "tokbench.metrics.image.pixels:squared_error", "image", "squared error and PSNR"
         ),
         "luma-error": Entry("tokbench.metrics.image.pixels:luma_error", "image", "PSNR of luma"),
+        "ms-ssim": Entry("tokbench.metrics.image.multiscale:ms_ssim", "image", "MS-SSIM"),
+        "lpips": Entry("tokbench.metrics.image.perceptual:lpips", "image", "LPIPS"),
+        "faces": Entry("tokbench.metrics.image.faces:faces", "image", "cosines of faces"),
         "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
         "perturbations": Entry(
             "tokbench.metrics.text.robustness:perturbations", "text", "samples under noise"

@@ -45,7 +45,7 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
     scores = []
     for metric in task.made:
         measured.metric = metric.signature()
-        if why := bench.lacking.get(metric.name):
+        if why := bench.lacking.get(metric.signature()):
             scores.append(measured.score(metric.name, None, 0, note=why))
             continue
         scores += list(metric.result(measured))

@@ -20,6 +20,10 @@ LOSSY = (".jpg", ".jpeg", ".avif", ".webp")
 """Suffixes of files that may have lost something already (a webp may not)."""
 
 
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
+"""The EXIF tag, and its values that swap height and width."""
+
+
 def read_picture(source: Path | bytes) -> np.ndarray:
     """uint8 (height, width, 3).
 
@@ -37,13 +41,14 @@ def read_picture(source: Path | bytes) -> np.ndarray:
         raise ValueError(f"not a readable picture: {one_line(error)}") from error
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Height and width from the header alone; (0, 0) when it cannot be read."""
+def picture_size(source: Path | bytes) -> tuple[int, int]:
+    """Height and width, turned upright, from the header alone; (0, 0) when it cannot be read."""
     from PIL import Image
 
     try:
-        with Image.open(path) as file:
-            return file.height, file.width
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
+            turned = file.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
+            return (file.width, file.height) if turned else (file.height, file.width)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return 0, 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokbench.annotations import annotated
 from tokbench.image.pictures import SUFFIXES, picture_size, pillow_needed, read_picture
-from tokbench.media_parts import FileItem, Item, ItemsPart
+from tokbench.media_parts import FileItem, Header, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.readers import Found
 from tokbench.types import Sample
@@ -28,7 +28,8 @@ def images(found: Found, fields: dict[str, str]) -> list[Part]:
 
 
 def _item(file: FileItem) -> Item:
-    return Item(partial(_load, file), partial(_weight, file.path), file.digest)
+    weight, header = partial(_weight, file.path), partial(_header, file)
+    return Item(partial(_load, file), weight, file.digest, header)
 
 
 def _load(file: FileItem) -> Sample:
@@ -36,6 +37,11 @@ def _load(file: FileItem) -> Sample:
         return Sample(file.name, read_picture(file.path), notes=file.notes)
     except ValueError as error:
         return Sample(file.name, None, error=str(error))
+
+
+def _header(file: FileItem) -> Header:
+    size = picture_size(file.path)
+    return Header(file.name, size if any(size) else None)
 
 
 def _weight(path: Path) -> int:

@@ -110,12 +110,12 @@ def ssim_of(a: np.ndarray, b: np.ndarray, window: str, data_range: float = 255.0
     blur = _blur(window)
     unbiased = side**2 / (side**2 - 1) if window.startswith("uniform") else 1.0
     mean_a, mean_b = blur(a), blur(b)
-    var_a = unbiased * (blur(a * a) - mean_a * mean_a)
-    var_b = unbiased * (blur(b * b) - mean_b * mean_b)
-    covariance = unbiased * (blur(a * b) - mean_a * mean_b)
+    product, squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
+    variances = unbiased * (blur(a * a + b * b) - squares)  # only their sum is needed
+    covariance = unbiased * (blur(a * b) - product)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    similar = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similar /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    similar = (2 * product + c1) * (2 * covariance + c2)
+    similar /= (squares + c1) * (variances + c2)
     edge = side // 2
     inner = similar[edge : a.shape[0] - edge, edge : a.shape[1] - edge]
     return float(inner.mean())
