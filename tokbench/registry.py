@@ -240,6 +240,10 @@ METRICS = Registry(
         ),
         "psnr": _pictures("pixels", "PSNR", "peak signal-to-noise ratio"),
         "ssim": _pictures("pixels", "SSIM", "structural similarity"),
+        "t-acc": _pictures("words", "TextAccuracy", "words that OCR still reads (TokBench)"),
+        "t-ned": _pictures("words", "TextSimilarity", "how near OCR comes to them (TokBench)"),
+        "ocr-cer": _pictures("pages", "PageCharacterError", "OCR of pictures, edits of characters"),
+        "ocr-wer": _pictures("pages", "PageWordError", "OCR of pictures, edits of words"),
         "bits-per-pixel": Entry(
             "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
         ),
@@ -335,6 +339,8 @@ STATISTICS = Registry(
         "reencoding": Entry(
             "tokbench.metrics.text.reencode:reencoding", "text", "ids to text and back"
         ),
+        "words-read": Entry("tokbench.metrics.image.words:recognised", "image", "words, by OCR"),
+        "pages-read": Entry("tokbench.metrics.image.pages:pages_read", "image", "text, by OCR"),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
         "morphemes": Entry(
             "tokbench.metrics.text.morphemes:morphemes", "text", "cuts against gold morphemes"
@@ -353,3 +359,12 @@ STATISTICS = Registry(
         "terms": Entry("tokbench.metrics.text.terms:terms", "text", "terms in one token"),
     },
 )
+
+PROBES = Registry(
+    "probe",
+    {
+        "rapidocr": Entry("tokbench.probes.rapid:Rapid", "image", "PP-OCR, weights in its wheel"),
+        "easyocr": Entry("tokbench.probes.easy:Easy", "image", "CRAFT and CRNN, weights fetched"),
+    },
+)
+"""Models that look at originals and reconstructions."""
