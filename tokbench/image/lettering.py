@@ -33,6 +33,8 @@ _LONG = (
     "Newspaper Telephone Furniture Breakfast Champion Mountain Standard Quality Discount Gazette "
     "Bicycle Express Platform Customs Arrivals Departures Reception Emergency Basement Elevator"
 ).split()
+_MARKS = list("ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
+"""Of which codes are made, without those that a font may not tell apart (0 O, 1 I)."""
 
 
 def _folder() -> Path:
@@ -58,14 +60,16 @@ def some_text(rng: np.random.Generator, most: int) -> str:
 
 
 def _text(rng: np.random.Generator) -> str:
-    kind = rng.integers(10)
+    kind = rng.integers(12)
     if kind < 3:
         return _cased(str(rng.choice(_SHORT)), rng)
     if kind < 7:
         return _cased(str(rng.choice(_LONG)), rng)
-    if kind == 7:
+    if kind < 9:
+        return "".join(rng.choice(_MARKS, int(rng.integers(3, 8))))
+    if kind == 9:
         return str(rng.integers(10, 10 ** int(rng.integers(2, 7))))
-    if kind == 8:
+    if kind == 10:
         return f"{rng.integers(1, 500)}.{rng.integers(100):02}"
     return f"{rng.integers(24):02}:{rng.integers(60):02}"
 
@@ -100,11 +104,11 @@ def drawn(text: str, rng: np.random.Generator, width: int) -> np.ndarray:
 
 
 def _tilted(corners: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The corners turned by up to 3° and each moved by up to 6 % of the height."""
+    """The corners turned by up to 6° and each moved by up to 12 % of the height."""
     middle, height = corners.mean(0), corners[2, 1]
-    angle = np.deg2rad(rng.uniform(-3, 3))
+    angle = np.deg2rad(rng.uniform(-6, 6))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return (corners - middle) @ turn.T + middle + rng.uniform(-0.06, 0.06, (4, 2)) * height
+    return (corners - middle) @ turn.T + middle + rng.uniform(-0.12, 0.12, (4, 2)) * height
 
 
 def _perspective(seen: np.ndarray, source: np.ndarray) -> list[float]:

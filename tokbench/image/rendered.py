@@ -34,6 +34,8 @@ WORDS = (2, 2, 2, 2, 1)
 """Words of each range in a picture, as far as there is room."""
 LONGEST = (6, 8, 10, 10, 10)
 """Characters of the longest word of each range."""
+LEAST_CONTRAST, MOST_CONTRAST = 20, 120
+"""Between a word and the mean of its ground, in 8-bit steps; an uneven ground adds its spread."""
 TRIES = 60
 
 
@@ -107,13 +109,14 @@ def _lay(
     room = max(height // 4, 3)
     around = picture[top - room : top + height + room, left - room : left + width + room]
     ground = around.reshape(-1, 3).mean(0)
-    if rng.random() < 0.25 or around[:, :, 1].std() > 18:
+    uneven = float(around.mean(2).std())
+    if rng.random() < 0.15 or uneven > 40:
         ground = np.clip(ground + rng.uniform(-50, 50, 3), 0, 255)
-        around[:] = np.round(0.1 * around + 0.9 * ground)
-        ground = around.reshape(-1, 3).mean(0)
-    contrast = rng.uniform(70, 200)
+        around[:] = np.round(0.2 * around + 0.8 * ground)
+        ground, uneven = around.reshape(-1, 3).mean(0), 0.2 * uneven
+    contrast = rng.uniform(LEAST_CONTRAST, MOST_CONTRAST) + uneven
     lighter = ground.mean() < 128
-    ink = np.clip(ground + (contrast if lighter else -contrast) + rng.uniform(-25, 25, 3), 0, 255)
+    ink = np.clip(ground + (contrast if lighter else -contrast) + rng.uniform(-15, 15, 3), 0, 255)
     part = picture[top : top + height, left : left + width]
     cover = mask[:, :, None] / 255.0
     part[:] = np.round(part * (1 - cover) + ink * cover)
