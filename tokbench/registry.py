@@ -157,6 +157,9 @@ READERS = Registry(
         "source": Entry("tokbench.readers:source", "text", "files of source code, each whole"),
         "hub": Entry("tokbench.readers:hub", "text", "a hub dataset, streamed"),
         "images": Entry("tokbench.image.readers:images", "image", "folders of pictures"),
+        "tokbench-text": Entry(
+            "tokbench.image.tokbench_sets:tokbench_text", "image", "TokBench's own folder"
+        ),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),

@@ -36,8 +36,8 @@ class Easy:
             return easyocr.Reader(["en"], quantize=False, verbose=False)
         except (OSError, AssertionError) as error:  # no network, or not the file that it expects
             raise UserError(
-                f"easyocr has no weights here and cannot fetch them ({one_line(error)}); where there "
-                "is a network: python -c \"import easyocr; easyocr.Reader(['en'])\", then copy "
+                f"easyocr has no weights here and cannot fetch them ({one_line(error)}); with a "
+                "network: python -c \"import easyocr; easyocr.Reader(['en'])\", then copy "
                 "~/.EasyOCR/model"
             ) from error
 
@@ -63,7 +63,9 @@ class Easy:
 
     def read(self, picture: np.ndarray) -> list[Word]:
         words = []
-        for corners, text, _ in self._reader.readtext(save_png(picture)):  # the colours' order is clear
+        for corners, text, _ in self._reader.readtext(
+            save_png(picture)
+        ):  # the colours' order is clear
             x, y = zip(*corners, strict=True)
             box = math.floor(min(x)), math.floor(min(y)), math.ceil(max(x)), math.ceil(max(y))
             words.append(Word(str(text), box))

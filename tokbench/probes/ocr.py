@@ -36,9 +36,13 @@ def text_probe(name: str) -> TextProbe:
     return PROBES.get(name)()
 
 
-def kept_readings(
-    probe: TextProbe, picture: np.ndarray, boxes: Sequence[Box], told: str = ""
-) -> list[str]:
+def known_probe(name: str) -> None:
+    """Refuse a name that nothing answers to, without loading what does."""
+    if name not in PROBES:
+        PROBES.get(name)
+
+
+def kept_readings(probe: TextProbe, picture: np.ndarray, boxes: Sequence[Box]) -> list[str]:
     """What the probe reads in each box of a picture that will come again (an original), from
     the cache where it is known."""
     keys = [",".join(map(str, box)) for box in boxes]
@@ -60,7 +64,7 @@ def kept_page(probe: TextProbe, picture: np.ndarray) -> list[Word]:
         return [Word(str(text), _box(box)) for text, box in _stored(path, list, must=True)]
     except (TypeError, ValueError, KeyError):
         found = probe.read(picture)
-        _store(path, found)
+        _store(path, [(word.text, word.box) for word in found])
         return found
 
 

@@ -11,11 +11,15 @@ from tokbench.image.words import in_reading_order, words_of
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia
 from tokbench.metrics.metric import Metric
-from tokbench.probes.ocr import kept_page, text_probe
+from tokbench.probes.ocr import kept_page, known_probe, text_probe
 from tokbench.statistics import Statistic
 from tokbench.types import Score
 
-AGAINST = {"": ("read", "original"), "/truth": ("read", "truth"), "/original": ("original", "truth")}
+AGAINST = {
+    "": ("read", "original"),
+    "/truth": ("read", "truth"),
+    "/original": ("original", "truth"),
+}
 """What is compared with what: the reconstruction's text with the original's, with the ground
 truth, and (the ceiling) the original's with the ground truth."""
 
@@ -42,9 +46,9 @@ def pages_read(encoded: EncodedMedia, probe: str = "rapidocr") -> Statistic:
             if other == "truth" and not found["truth"]:
                 continue
             a, b = texts[one], texts[other]
-            values = (Levenshtein.distance(a, b), len(b))
-            values += (Levenshtein.distance(a.split(), b.split()), len(b.split()))
-            for what, value in zip(("c", "cn", "w", "wn"), values, strict=True):
+            characters = Levenshtein.distance(a, b), len(b)
+            words = Levenshtein.distance(a.split(), b.split()), len(b.split())
+            for what, value in zip(("c", "cn", "w", "wn"), characters + words, strict=True):
                 columns[f"{name}:{kind}:{what}"][row] = value
     return Statistic(columns)
 
@@ -63,7 +67,7 @@ class PageReading(Metric):
     letter: ClassVar[str]
 
     def __init__(self, *, probe: str = "rapidocr") -> None:
-        text_probe(probe)
+        known_probe(probe)
         self.probe = probe
         self.statistics = (f"pages-read?probe={probe}",)
         self.label = self.name if probe == "rapidocr" else f"{self.name}-{probe}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from tokbench.image.words import Word, crop, scale, words_of
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.metric import Metric
-from tokbench.probes.ocr import TextProbe, kept_readings, text_probe
+from tokbench.probes.ocr import TextProbe, kept_readings, known_probe, text_probe
 from tokbench.statistics import Statistic
 from tokbench.types import Score, TokenizerSpec
 
@@ -131,12 +131,12 @@ class WordReading(Metric):
     needs = ("reconstruction",)
     better, aggregation = "higher", "mean of bucket means"
     reference = "TokBench (Wu et al. 2025), arXiv 2505.18142: buckets of 256, 512 and 1024"
-    tags: ClassVar[dict[str, str]] = {"buckets": "tokbench-1"}
+    tags = {"buckets": "tokbench-1"}
 
     def __init__(self, *, probe: str = "rapidocr", resolution: int = 256) -> None:
         if resolution not in EDGES:
             raise ValueError(f"resolution: choose {', '.join(map(str, EDGES))}, not {resolution}")
-        text_probe(probe)
+        known_probe(probe)
         self.probe, self.resolution = probe, resolution
         self.statistics = (f"words-read?probe={probe}&resolution={resolution}",)
         told = [probe] * (probe != "rapidocr") + [str(resolution)] * (resolution != 256)
@@ -172,9 +172,7 @@ class WordReading(Metric):
                 yield self._macro(measured, f"{self.label}/{group}", "", number)
         yield self._outside(measured)
 
-    def _macro(
-        self, measured: Measured, name: str, seen: str, group: int | None = None
-    ) -> Score:
+    def _macro(self, measured: Measured, name: str, seen: str, group: int | None = None) -> Score:
         """The unweighted mean of the bucket means, all groups pooled or one of them."""
         columns = [f"{prefix(self.probe, self.resolution)}:{b}" for b in BUCKETS]
         pick: Any = slice(None) if group is None else [group]
