@@ -72,6 +72,9 @@ class PageReading(Metric):
         self.statistics = (f"pages-read?probe={probe}",)
         self.label = self.name if probe == "rapidocr" else f"{self.name}-{probe}"
 
+    def require(self) -> None:
+        text_probe(self.probe)
+
     def signature(self) -> str:
         """With the fingerprint of the probe."""
         told = f"probe:{self.probe}"

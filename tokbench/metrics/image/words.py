@@ -142,6 +142,9 @@ class WordReading(Metric):
         told = [probe] * (probe != "rapidocr") + [str(resolution)] * (resolution != 256)
         self.label = "-".join([self.name, *told])
 
+    def require(self) -> None:
+        text_probe(self.probe)
+
     def signature(self) -> str:
         """With the fingerprint of the probe."""
         told = f"probe:{self.probe}"
