@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -72,7 +72,7 @@ class PageReading(Metric):
         self.statistics = (f"pages-read?probe={probe}",)
         self.label = self.name if probe == "rapidocr" else f"{self.name}-{probe}"
 
-    def require(self) -> None:
+    def check(self, groups: Sequence[str]) -> None:
         text_probe(self.probe)
 
     def signature(self) -> str:

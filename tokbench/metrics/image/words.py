@@ -142,7 +142,7 @@ class WordReading(Metric):
         told = [probe] * (probe != "rapidocr") + [str(resolution)] * (resolution != 256)
         self.label = "-".join([self.name, *told])
 
-    def require(self) -> None:
+    def check(self, groups: Sequence[str]) -> None:
         text_probe(self.probe)
 
     def signature(self) -> str:
