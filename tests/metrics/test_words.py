@@ -77,6 +77,12 @@ def test_by_hand():
     assert scale(Word("tea", (0, 0, 30, 12), 0.5), 100, 200) == 0.5
 
 
+@pytest.mark.parametrize("name", ["t-acc", "t-ned", "ocr-cer", "ocr-wer"])
+def test_shown(name):
+    done = called("show", name)
+    assert done.code == 0 and "probe = 'rapidocr'" in done.out
+
+
 def test_words_become_integer_boxes_within_the_picture():
     said = [{"text": "tea", "box": [-1.5, 2.2, 9.1, 99]}]
     sample = Sample("a", np.zeros((20, 30, 3), np.uint8), notes={"words": said})

@@ -61,6 +61,7 @@ def prefix(probe: str) -> str:
 class PageReading(Metric):
     """What OCR-CER and OCR-WER share."""
 
+    statistics = ("pages-read",)
     needs = ("reconstruction",)
     better, aggregation = "lower", "ratio of sums"
     reference = "VTBench (2505.13439), corrected: at full size, and with word edits for WER"

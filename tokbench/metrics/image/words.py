@@ -128,6 +128,7 @@ def _columns(
 class WordReading(Metric):
     """What T-ACC and T-NED share: options, buckets, their mean, ceilings."""
 
+    statistics = ("words-read",)
     needs = ("reconstruction",)
     better, aggregation = "higher", "mean of bucket means"
     reference = "TokBench (Wu et al. 2025), arXiv 2505.18142: buckets of 256, 512 and 1024"
