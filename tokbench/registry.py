@@ -183,6 +183,9 @@ READERS = Registry(
         "image-parquet": Entry(
             "tokbench.image.archives:parquet", "image", "pictures in parquet, as on the hub"
         ),
+        "tokbench-text": Entry(
+            "tokbench.image.tokbench_sets:tokbench_text", "image", "TokBench's own folder"
+        ),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
@@ -271,6 +274,10 @@ METRICS = Registry(
         ),
         "psnr": _pictures("pixels", "PSNR", "peak signal-to-noise ratio"),
         "ssim": _pictures("pixels", "SSIM", "structural similarity"),
+        "t-acc": _pictures("words", "TextAccuracy", "words that OCR still reads (TokBench)"),
+        "t-ned": _pictures("words", "TextSimilarity", "how near OCR comes to them (TokBench)"),
+        "ocr-cer": _pictures("pages", "PageCharacterError", "OCR of pictures, edits of characters"),
+        "ocr-wer": _pictures("pages", "PageWordError", "OCR of pictures, edits of words"),
         "ms-ssim": _pictures("multiscale", "MultiScaleSSIM", "SSIM over five scales"),
         "lpips": _pictures("perceptual", "LPIPS", "distance between deep features"),
         "f-sim": _pictures("faces", "FaceSimilarity", "are faces still the same person's"),
@@ -436,6 +443,8 @@ STATISTICS = Registry(
         "latent-noise-error": Entry(
             "tokbench.metrics.image.perturbed:latent_noise_error", "image", "PSNR, noisy latents"
         ),
+        "words-read": Entry("tokbench.metrics.image.words:recognised", "image", "words, by OCR"),
+        "pages-read": Entry("tokbench.metrics.image.pages:pages_read", "image", "text, by OCR"),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
         "morphemes": Entry(
             "tokbench.metrics.text.morphemes:morphemes", "text", "cuts against gold morphemes"
@@ -454,3 +463,12 @@ STATISTICS = Registry(
         "terms": Entry("tokbench.metrics.text.terms:terms", "text", "terms in one token"),
     },
 )
+
+PROBES = Registry(
+    "probe",
+    {
+        "rapidocr": Entry("tokbench.probes.rapid:Rapid", "image", "PP-OCR, weights in its wheel"),
+        "easyocr": Entry("tokbench.probes.easy:Easy", "image", "CRAFT and CRNN, weights fetched"),
+    },
+)
+"""Models that look at originals and reconstructions."""

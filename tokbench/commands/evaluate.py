@@ -114,6 +114,10 @@ def progress_bar(label: str, unit: str = "shards") -> Iterator[Progress | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+HEADLINES = ("max", "mean", "p50", "original", "resized", "truth", "unscored")
+"""Facets that a table shows without being asked: extremes, ceilings, what did not enter."""
+
+
 def headline(record: Record, full: bool) -> list[Score]:
     """The scores of a table: those of the whole data, not of each group; the main one first."""
     main = record.about.task.main
@@ -125,7 +129,7 @@ def _is_headline(score: Score) -> bool:
     metric, _, facet = score.name.partition("/")
     if metric == "construct-bytes":  # it has facets only; those of a group have a second slash
         return "/" not in facet
-    return not facet or facet in ("max", "mean", "p50")
+    return not facet or facet in HEADLINES
 
 
 def show(results: list[tuple[Record, Path]], form: str, full: bool) -> None:

@@ -18,16 +18,18 @@ def images(found: Found, fields: dict[str, str]) -> list[Part]:
 
     A file `annotations.jsonl` in the folder says more of a picture: one object a line, with its
     `name` (the path within the folder, with or without suffix) and any of `words`
-    ([{"text", "box": [x0, y0, x1, y1]}, …]) and `faces` ([{"keypoints": five [x, y], "box"}, …]).
+    ([{"text", "box": [x0, y0, x1, y1]}, …], in pixels, the ends exclusive) and `faces`
+    ([{"keypoints": five [x, y], "box"}, …]).
     """
     pillow_needed()
     return [
-        ItemsPart(group, "image", [_item(file) for file in annotated(path, SUFFIXES, "pictures")])
+        ItemsPart(group, "image", [item(file) for file in annotated(path, SUFFIXES, "pictures")])
         for group, path in found
     ]
 
 
-def _item(file: FileItem) -> Item:
+def item(file: FileItem) -> Item:
+    """A picture's file as a sample."""
     weight, header = partial(_weight, file.path), partial(_header, file)
     return Item(partial(_load, file), weight, file.digest, header)
 
