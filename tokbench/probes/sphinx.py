@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ class PocketSphinx:
 
     name = "pocketsphinx"
     rate = 16_000
+    english = True
 
     def __init__(self) -> None:
         self._package = optional("pocketsphinx", "audio")
@@ -78,9 +78,3 @@ def _unigrams(words: Sequence[str]) -> str:
     lines = [f"{each:.6f}\t{word}" for word in [*sorted(set(words)), "</s>"]]
     listed = "\n".join(["-99\t<s>", *lines])
     return f"\\data\\\nngram 1={len(lines) + 1}\n\n\\1-grams:\n{listed}\n\n\\end\\\n"
-
-
-@cache
-def pocketsphinx() -> PocketSphinx:
-    """The recogniser, loaded once in a process."""
-    return PocketSphinx()

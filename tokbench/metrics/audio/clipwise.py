@@ -26,6 +26,7 @@ REASONS = {
     "no-utterance": "the metric found no utterance in it",
     "no-transcript": "no transcript",
     "unheard": "the recogniser heard nothing in the original",
+    "language": "not in the recogniser's language",
     "no-vocabulary": "no note vocabulary to recognise under",
     "no-band": "nothing in this band",
     "unplaced": "shorter than a second, or its ends have nothing to hold on to",
@@ -78,17 +79,28 @@ def share(measured: Measured, name: str, group: int | None = None) -> str:
 def mean(
     measured: Measured, label: str, name: str, unit: str, better: Better, facets: bool = True
 ) -> Iterator[Score]:
-    """Mean over the clips that have a number, pooled and (with `facets`) by group; `n` counts
-    them, and the note tells how many clips had none and why."""
+    """Mean over the clips that have a number; see `pooled`."""
+    return pooled(measured, label, (name, f"{name}:n"), name, unit, better, facets)
+
+
+def pooled(
+    measured: Measured,
+    label: str,
+    over: tuple[str, str],
+    name: str,
+    unit: str,
+    better: Better,
+    facets: bool = True,
+) -> Iterator[Score]:
+    """Ratio of the sums of two columns, over all clips and (with `facets`) by group. `n` counts
+    the clips that `name` could be scored for; the note tells how many could not, and why."""
     scored = measured.totals(f"{name}:n")
     empty = {g: share(measured, name, g) for g in np.flatnonzero(scored == 0).tolist()}
-    found = measured.ratio(label, name, f"{name}:n", unit, better, empty)
-    for place, score in enumerate(found):
+    for place, score in enumerate(measured.ratio(label, *over, unit, better, empty)):
         if place and not facets:
             return
         group = None if place == 0 else place - 1
         n = int(scored.sum() if group is None else scored[group])
-        note = share(measured, name, group) or score.note
-        if note and score.note.startswith("no interval"):
-            note = "; ".join(dict.fromkeys([score.note, note]))
+        few = score.note if score.note.startswith("no interval") else ""
+        note = "; ".join(filter(None, [few, share(measured, name, group)])) or score.note
         yield msgspec.structs.replace(score, n=n, note=note)

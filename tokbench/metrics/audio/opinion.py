@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from tokbench.audio.pairs import Pair, pairs
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia
 from tokbench.metrics.audio.clipwise import Found, column, mean
-from tokbench.metrics.metric import Metric
+from tokbench.metrics.audio.probed import Probed
 from tokbench.probes.remembered import remembered
 from tokbench.statistics import Statistic
 from tokbench.types import Score
@@ -33,17 +35,19 @@ def opinions(encoded: EncodedMedia, name: str) -> Statistic:
             if reason:
                 found: list[Found] = [reason] * len(probe.facets)
             elif side == "original":
-                found = remembered(
-                    probe.name, mark, clip, lambda clip=clip: probe.rate(clip).tolist()
-                )
+                found = remembered(probe.name, mark, clip, partial(_rated, probe, clip))
             else:
-                found = np.asarray(probe.rate(clip)).tolist()
+                found = _rated(probe, clip)
             rows[side].append(found)
     whole = Statistic()
     for side, found_rows in rows.items():
         for facet, values in zip(probe.facets, zip(*found_rows, strict=True), strict=True):
             whole.add(column(encoded, f"{name}:{side}:{facet}", values))
     return whole
+
+
+def _rated(probe: Any, clip: np.ndarray) -> list[float]:
+    return [float(value) for value in probe.rate(clip)]
 
 
 def _unfit(pair: Pair) -> str:
@@ -64,7 +68,7 @@ def plcmos(encoded: EncodedMedia) -> Statistic:
     return opinions(encoded, "plcmos")
 
 
-class DNSMOS(Metric):
+class DNSMOS(Probed):
     """Overall opinion of the output alone (1 to 5) that DNSMOS predicts after ITU-T P.835: the
     mean over clips. Facets: `speech` and `background` (P.835's other two scales), `p808` (the
     network after P.808), `original` (overall, of the originals: the ceiling). Channels are
@@ -79,6 +83,11 @@ class DNSMOS(Metric):
     tags = {"probe": "speechmos-dnsmos", "resampler": RESAMPLER}
     _facets = ("speech", "background", "p808")
     _main = "overall"
+
+    def judge(self) -> str:
+        from tokbench.probes.speech_quality import speech_quality
+
+        return speech_quality(self.name).fingerprint()
 
     def result(self, measured: Measured) -> Iterator[Score]:
         yield from mean(

@@ -13,7 +13,7 @@ from tokbench.errors import optional
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia
 from tokbench.metrics.audio.clipwise import Found, each, mean
-from tokbench.metrics.metric import Metric
+from tokbench.metrics.audio.probed import Probed, package
 from tokbench.statistics import Statistic
 from tokbench.types import Score
 
@@ -46,7 +46,7 @@ def pesq(encoded: EncodedMedia, band: str = "wb") -> Statistic:
     return each(encoded, f"pesq:{band}", one)
 
 
-class PESQ(Metric):
+class PESQ(Probed):
     """Perceptual evaluation of speech quality, as a MOS from 1 to 4.64: the mean over clips.
     Channels are averaged, clips brought to 16 kHz (narrow band: 8 kHz where the clip is below
     16), and PESQ aligns them itself. band: `wb` (P.862.2) or `nb` (P.862.1; the score is then
@@ -66,6 +66,9 @@ class PESQ(Metric):
         self.band = band
         self.statistics = (f"pesq?band={band}",)
         self.label = self.name if band == "wb" else "pesq-nb"
+
+    def judge(self) -> str:
+        return package("pesq", "audio")
 
     def result(self, measured: Measured) -> Iterator[Score]:
         yield from mean(measured, self.label, f"pesq:{self.band}", self.unit, self.better)
@@ -98,7 +101,7 @@ def stoi(encoded: EncodedMedia, extended: str = "no") -> Statistic:
     return whole
 
 
-class STOI(Metric):
+class STOI(Probed):
     """Short-time objective intelligibility: the mean over clips of the correlation of third-octave
     envelopes over 384 ms, at 10 kHz (pystoi resamples). Channels are averaged; `stoi/aligned`
     takes the lag out first. For speech only: clips that the dataset does not call speech have
@@ -110,6 +113,9 @@ class STOI(Metric):
     unit, better, aggregation = "1", "higher", "mean of clips"
     reference = "Taal et al. 2011, IEEE TASLP 19(7), by the package pystoi"
     _extended = "no"
+
+    def judge(self) -> str:
+        return package("pystoi", "audio")
 
     def result(self, measured: Measured) -> Iterator[Score]:
         for facet, which in (("", "raw"), ("/aligned", "aligned")):
@@ -156,7 +162,7 @@ def visqol(encoded: EncodedMedia, model: str = "speech") -> Statistic:
     return each(encoded, f"visqol:{model}", one)
 
 
-class ViSQOL(Metric):
+class ViSQOL(Probed):
     """ViSQOL's mean opinion score (1 to 5): the mean over clips. Channels are averaged; ViSQOL
     aligns the clips itself. model: `speech` (16 kHz, exponential mapping, speech only) or `audio`
     (48 kHz, support vector regression; then named `visqol-audio`; lower rates are resampled, so
@@ -175,6 +181,9 @@ class ViSQOL(Metric):
         self.model = model
         self.statistics = (f"visqol?model={model}",)
         self.label = self.name if model == "speech" else "visqol-audio"
+
+    def judge(self) -> str:
+        return package("visqol-python", "audio")
 
     def result(self, measured: Measured) -> Iterator[Score]:
         yield from mean(measured, self.label, f"visqol:{self.model}", self.unit, self.better)

@@ -57,9 +57,7 @@ def alignment(encoded: EncodedMedia) -> Statistic:
         "shifted": at_lag(lambda pair: float(abs(pair.lag.frames) >= 0.5)),
         "correlation": lambda pair: pair.unfit() or float(pair.lag.correlation),
         "drift": drift,
-        "longer": lambda pair: (
-            1000 * (pair.output.shape[1] - pair.original.shape[1]) / pair.rate
-        ),
+        "longer": lambda pair: 1000 * (pair.output.shape[1] - pair.original.shape[1]) / pair.rate,
     }.items():
         whole.add(each(encoded, name, measure))
     return whole
@@ -158,7 +156,9 @@ class SISDR(Metric):
     statistics = ("si-sdr",)
     needs = ("reconstruction",)
     unit, better, aggregation = "dB", "higher", "mean of clips"
-    reference = "Le Roux et al. 2019, ICASSP (1811.02508); without mean removal as in VERSA's SI-SNR"
+    reference = (
+        "Le Roux et al. 2019, ICASSP (1811.02508); without mean removal as in VERSA's SI-SNR"
+    )
     tags = {"cap": "100"}
 
     def __init__(self, *, zero_mean: bool = False) -> None:
