@@ -4,7 +4,7 @@ import pytest
 from mocks.clips import encoded, murmur
 
 from tokbench.audio.clips import read_clip
-from tokbench.audio.transcripts import normalised, word_edits
+from tokbench.audio.wording import normalised, word_edits
 from tokbench.metrics.audio import opinion, perceptual, words
 from tokbench.metrics.audio.clipwise import REASONS
 from tokbench.metrics.metric import make_metric

@@ -30,7 +30,7 @@ def si_sdr(original: np.ndarray, output: np.ndarray, zero_mean: bool = False) ->
         return float("nan")
     along = (a @ b) / energy * a
     rest = b - along
-    return decibel(along @ along, rest @ rest)
+    return decibel(float(along @ along), float(rest @ rest))
 
 
 def sdr(original: np.ndarray, output: np.ndarray, taps: int = TAPS) -> float:
@@ -54,7 +54,7 @@ def sdr(original: np.ndarray, output: np.ndarray, taps: int = TAPS) -> float:
         kernel = np.linalg.lstsq(matrix, with_output, rcond=None)[0]
     along = fftconvolve(a, kernel)
     rest = np.concatenate([b, np.zeros(taps - 1)]) - along
-    return decibel(along @ along, rest @ rest)
+    return decibel(float(along @ along), float(rest @ rest))
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, lags: int) -> np.ndarray:

@@ -41,8 +41,8 @@ class Whisper:
         from transformers import AutoProcessor, WhisperForConditionalGeneration
 
         self._processor: Any = AutoProcessor.from_pretrained(model, **options)
-        network: Any = WhisperForConditionalGeneration.from_pretrained(model, **options)
-        self._model = network.eval()
+        kind: Any = WhisperForConditionalGeneration
+        self._model: Any = kind.from_pretrained(model, **options).eval()
 
     @cached_property
     def _fingerprint(self) -> str:

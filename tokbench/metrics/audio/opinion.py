@@ -46,7 +46,7 @@ def opinions(encoded: EncodedMedia, name: str) -> Statistic:
     return whole
 
 
-def _rated(probe: Any, clip: np.ndarray) -> list[float]:
+def _rated(probe: Any, clip: np.ndarray) -> list[Found]:
     return [float(value) for value in probe.rate(clip)]
 
 
@@ -81,7 +81,7 @@ class DNSMOS(Probed):
     unit, better, aggregation = "MOS", "higher", "mean of clips"
     reference = "Reddy et al. 2021 and 2022 (2110.01763), weights of the package speechmos"
     tags = {"probe": "speechmos-dnsmos", "resampler": RESAMPLER}
-    _facets = ("speech", "background", "p808")
+    _facets: tuple[str, ...] = ("speech", "background", "p808")
     _main = "overall"
 
     def judge(self) -> str:

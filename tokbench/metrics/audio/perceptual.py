@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def stoi(encoded: EncodedMedia, extended: str = "no") -> Statistic:
     whole = Statistic()
     for which in ("raw", "aligned"):
         name = f"stoi:{extended}:{which}"
-        whole.add(each(encoded, name, lambda pair, which=which: one(pair, which)))
+        whole.add(each(encoded, name, partial(one, which=which)))
     return whole
 
 
@@ -140,7 +141,7 @@ VISQOL_SECONDS = 1.0
 
 
 def visqol(encoded: EncodedMedia, model: str = "speech") -> Statistic:
-    """ViSQOL of each clip: the speech model on what is said to be speech, the audio model on all."""
+    """ViSQOL of each clip: the speech model on speech, the audio model on all."""
     module = optional("visqol", "audio")
     rate = VISQOL_RATE[model]
     judge = module.VisqolApi()

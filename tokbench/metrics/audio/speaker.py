@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +42,7 @@ def voices(encoded: EncodedMedia, embeddings: str = "no") -> Statistic:
             found.append(reason)
             continue
         before, after = pair.mono("raw", probe.rate)
-        kept = remembered(probe.name, mark, before, lambda c=before: probe.embed(c).tolist())
+        kept = remembered(probe.name, mark, before, partial(_embedded, probe, before))
         table[:, :, row] = kept, probe.embed(after)
         found.append(float(table[0, :, row] @ table[1, :, row]))
         speaker = pair.sample.notes.get("speaker")
@@ -52,6 +54,10 @@ def voices(encoded: EncodedMedia, embeddings: str = "no") -> Statistic:
             for side, name in enumerate(("original", "output")):
                 whole.columns[f"voice:{name}:{number}"] = exact(table[side, number])
     return whole
+
+
+def _embedded(probe: Any, clip: np.ndarray) -> list[float]:
+    return [float(value) for value in probe.embed(clip)]
 
 
 class SpeakerSimilarity(Probed):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tokbench.audio import distortion
 from tokbench.audio.pairs import Pair, pairs
-from tokbench.measured import Measured
+from tokbench.measured import Better, Measured
 from tokbench.media import EncodedMedia
 from tokbench.metrics.audio.clipwise import Found, column, each, mean
 from tokbench.metrics.metric import Metric
@@ -80,13 +80,14 @@ class Alignment(Metric):
 
     def result(self, measured: Measured) -> Iterator[Score]:
         yield from mean(measured, self.name, "lag", "ms", "neither")
-        for facet, name, unit, better in (
+        facets: tuple[tuple[str, str, str, Better], ...] = (
             ("size", "lag:size", "ms", "lower"),
             ("shifted", "shifted", "1", "lower"),
             ("correlation", "correlation", "1", "higher"),
             ("drift", "drift", "ppm", "neither"),
             ("longer", "longer", "ms", "neither"),
-        ):
+        )
+        for facet, name, unit, better in facets:
             yield from mean(measured, f"{self.name}/{facet}", name, unit, better, facets=False)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tokbench.audio.clips import RESAMPLER
 from tokbench.audio.pairs import Pair, pairs
-from tokbench.audio.transcripts import (
+from tokbench.audio.wording import (
     NAMES,
     NORMALISER,
     Edits,
