@@ -52,6 +52,8 @@ SENTENCES = (
     "Good friends forget the quarrel and share the cake.",
 )
 """Written for this set, in common words."""
+VOCABULARY = " ".join(sorted({word.strip(".,").lower() for s in SENTENCES for word in s.split()}))
+"""Every word of the sentences: a recogniser that hears eSpeak badly may be held to them."""
 
 
 def speech_mini() -> list[Part]:
@@ -74,7 +76,7 @@ def _item(name: str, speaker: str, text: str, clip: np.ndarray, rate: int) -> It
     def load() -> Sample:
         notes = {
             "transcript": text, "speaker": speaker, "language": "eng_Latn", "domain": "speech",
-            "synthetic": "eSpeak NG",
+            "synthetic": "eSpeak NG", "vocabulary": VOCABULARY,
         }  # fmt: skip
         return Sample(name, (clip / np.float32(32768)).astype(np.float32)[None], rate, notes)
 
