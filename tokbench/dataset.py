@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -251,26 +252,29 @@ def _from_path(path: Path) -> Dataset:
     )
 
 
+_BESIDE = (".jsonl", ".json", ".tsv", ".csv", ".txt", ".md", "")
+"""Suffixes of what may lie beside images or clips: annotations, transcripts, a licence."""
+
+
 def _media_of(path: Path) -> tuple[str, dict[str, str]]:
-    """The reader of images or clips and its fields, by the first suffix that tells; else empty."""
+    """The reader of images or clips and its fields, where most files are such; else empty."""
     from tokbench.audio import clips
     from tokbench.image import pictures
 
+    readers = dict.fromkeys(pictures.SUFFIXES, "images")
+    readers |= dict.fromkeys(clips.SUFFIXES, "clips")
+    readers |= {".tar": "webdataset", ".parquet": "image-parquet"}
     files = [path] if path.is_file() else path.rglob("*")
-    for file in files:
-        for reader, known in (("images", pictures.SUFFIXES), ("clips", clips.SUFFIXES)):
-            if file.suffix.lower() in known:
-                return reader, {}
-        if file.suffix == ".tar":
-            return "webdataset", {}
-        if file.suffix == ".parquet":
-            from tokbench.image.archives import image_column
+    seen = [f for f in files if f.name[0] != "." and f.is_file()]
+    told = [f for f in seen if f.suffix.lower() not in _BESIDE]
+    kinds = Counter(readers.get(file.suffix.lower(), "") for file in told)
+    reader = kinds.most_common(1)[0][0] if kinds else ""
+    if reader == "image-parquet":
+        from tokbench.image.archives import image_column
 
-            column = image_column(file)
-            return ("image-parquet", {"image": column}) if column else ("", {})
-        if file.is_file() and file.name[0] != "." and file.suffix != ".jsonl":
-            return "", {}
-    return "", {}
+        column = image_column(next(f for f in told if f.suffix.lower() == ".parquet"))
+        return (reader, {"image": column}) if column else ("", {})
+    return reader, {}
 
 
 def _same_length(parts: Sequence[Part]) -> bool:

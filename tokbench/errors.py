@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterable
+from typing import Any
 
 FINE, BUG, USER, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes of the command line."""
@@ -18,6 +20,14 @@ class MissingExtra(UserError):
 
     def __init__(self, need: str, extra: str):
         super().__init__(f"{need} is not installed; pip install 'tokbench[{extra}]'")
+
+
+def optional(module: str, extra: str) -> Any:
+    """An optional module. Raises `MissingExtra` where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(module, extra) from error
 
 
 def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -18,7 +18,8 @@ Found = list[tuple[str, Path]]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "lines": (), "jsonl": ("text",), "parquet": ("text",), "tsv": (), "po": (),
-    "binary": ("most",), "source": (), "images": (), "clips": (),
+    "binary": ("most",), "source": (), "images": (),
+    "clips": ("names", "transcripts", "domain", "language", "speaker"),
     "webdataset": (), "image-parquet": ("image", "name"), "hub": (), "generated": (),
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),

@@ -161,6 +161,16 @@ TOKENIZERS = Registry(
         "tokens": Entry(
             "tokbench.tokenizers.stored:tokens", "image", "token ids on disk, tokens:FILE"
         ),
+        "resample": _audio("waveforms", "resample", "ceiling: to HZ and back, resample:8000"),
+        "noise": _audio("waveforms", "noise", "floor: white noise at an SNR in dB, noise:20"),
+        "opus": _audio("codecs", "opus", "Opus at a rate, opus:12 (kbit/s); tokens are its bytes"),
+        "mp3": _audio("codecs", "mp3", "MP3 at a rate, mp3:64 (kbit/s)"),
+        "vorbis": _audio("codecs", "vorbis", "Ogg Vorbis at a quality, vorbis:4"),
+        "flac": _audio("codecs", "FLAC", "lossless, 16 bits"),
+        "neural-codec": _audio(
+            "neural", "load", "EnCodec, DAC, Mimi, X-Codec of transformers: folder or hub id"
+        ),
+        "lyra": _audio("lyra", "load", "Lyra V2, lyra:FOLDER?kbps=6.0, with its .tflite files"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },
 )
@@ -207,6 +217,10 @@ def _pictures(module: str, attribute: str, summary: str) -> Entry:
 def _coded(module: str, attribute: str, summary: str) -> Entry:
     """What works on the codes of images and clips alike."""
     return Entry(f"tokbench.metrics.{module}:{attribute}", "image, audio", summary)
+
+
+def _sound(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.metrics.audio.{module}:{attribute}", "audio", summary)
 
 
 def _metric(module: str, attribute: str, summary: str) -> Entry:
@@ -323,6 +337,27 @@ METRICS = Registry(
             "audio",
             "shift, gain, noise, resampling",
         ),
+        "lag": _sound("waveform", "Alignment", "how late the output is, drift, length"),
+        "si-sdr": _sound("waveform", "SISDR", "scale-invariant SDR, raw and aligned"),
+        "sdr": _sound("waveform", "SDR", "SDR of BSS eval, raw and aligned"),
+        "segmental-snr": _sound("waveform", "SegmentalSNR", "SNR of 30 ms frames"),
+        "mel-distance": _sound("spectral", "MelDistance", "distance of mel spectra"),
+        "stft-distance": _sound("spectral", "STFTDistance", "distance of spectra"),
+        "log-spectral-distance": _sound("spectral", "LogSpectralDistance", "in dB, by band"),
+        "bandwidth": _sound("spectral", "Bandwidth", "share of the roll-off frequency kept"),
+        "f0": _sound("voicing", "Pitch", "correlation of F0, voicing errors"),
+        "pesq": _sound("perceptual", "PESQ", "PESQ of speech, wide or narrow band"),
+        "stoi": _sound("perceptual", "STOI", "intelligibility of speech, raw and aligned"),
+        "estoi": _sound("perceptual", "ESTOI", "extended STOI, raw and aligned"),
+        "visqol": _sound("perceptual", "ViSQOL", "ViSQOL's MOS, speech or audio model"),
+        "dnsmos": _sound("opinion", "DNSMOS", "predicted opinion of the output alone"),
+        "plcmos": _sound("opinion", "PLCMOS", "predicted opinion of lost packets' concealment"),
+        "wer": _sound("words", "WER", "words a recogniser gets wrong, against the transcript"),
+        "cer": _sound("words", "CER", "characters it gets wrong"),
+        "mer": _sound("words", "MER", "match error rate of words"),
+        "wil": _sound("words", "WIL", "word information lost"),
+        "dwer": _sound("words", "DWER", "words heard otherwise than in the original"),
+        "speaker-similarity": _sound("speaker", "SpeakerSimilarity", "cosine of voices, EER"),
         "digit-scheme": _metric("numbers", "DigitScheme", "how runs of digits are cut"),
         "digit-consistency": _metric(
             "numbers", "DigitConsistency", "share of numbers cut as most of their length"
@@ -445,6 +480,22 @@ STATISTICS = Registry(
         ),
         "words-read": Entry("tokbench.metrics.image.words:recognised", "image", "words, by OCR"),
         "pages-read": Entry("tokbench.metrics.image.pages:pages_read", "image", "text, by OCR"),
+        "alignment": _sound("waveform", "alignment", "lag, drift and length of a clip"),
+        "si-sdr": _sound("waveform", "si_sdr", "SI-SDR of a clip"),
+        "sdr": _sound("waveform", "sdr", "SDR of a clip"),
+        "segmental-snr": _sound("waveform", "segmental_snr", "segmental SNR of a clip"),
+        "mel-distance": _sound("spectral", "mel_distance", "mel distance of a clip"),
+        "stft-distance": _sound("spectral", "stft_distance", "STFT distance of a clip"),
+        "spectral-bands": _sound("spectral", "bands", "log-spectral distance by band"),
+        "roll-off": _sound("spectral", "roll_off", "roll-off frequencies of a clip"),
+        "pitch": _sound("voicing", "pitch", "F0 of a clip and its output"),
+        "pesq": _sound("perceptual", "pesq", "PESQ of a clip"),
+        "stoi": _sound("perceptual", "stoi", "STOI of a clip"),
+        "visqol": _sound("perceptual", "visqol", "ViSQOL of a clip"),
+        "dnsmos": _sound("opinion", "dnsmos", "DNSMOS of a clip and its output"),
+        "plcmos": _sound("opinion", "plcmos", "PLCMOS of a clip and its output"),
+        "heard": _sound("words", "heard", "word and character errors of a recogniser"),
+        "voices": _sound("speaker", "voices", "embeddings of the speaker"),
         "digit-runs": Entry("tokbench.metrics.text.numbers:digit_runs", "text", "cuts of numbers"),
         "morphemes": Entry(
             "tokbench.metrics.text.morphemes:morphemes", "text", "cuts against gold morphemes"

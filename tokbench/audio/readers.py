@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from tokbench.annotations import annotated
 from tokbench.audio.clips import SUFFIXES, clip_weight, read_clip, soundfile_needed
+from tokbench.audio.transcripts import transcripts
+from tokbench.errors import UserError
 from tokbench.media_parts import FileItem, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.readers import Found
@@ -17,13 +22,49 @@ def clips(found: Found, fields: dict[str, str]) -> list[Part]:
 
     A file `annotations.jsonl` in the folder says more of a clip: one object a line, with its
     `name` (the path within the folder, with or without suffix) and any of `transcript`,
-    `speaker`, `language`, `domain` (speech, music, sound).
+    `speaker`, `language`, `domain` (speech, music, sound). Transcripts are also taken from
+    LibriSpeech's `*.trans.txt` and from Sphinx's `transcription`.
+
+    Fields of a manifest: `names`, a regular expression for the path without suffix, whose named
+    groups are notes (clips that it does not match are left out); `transcripts`, the form they are
+    in (see tokbench.audio.transcripts) or a path with the named groups in braces; `domain`,
+    `language`, `speaker`: the same for all.
     """
     soundfile_needed()
     return [
-        ItemsPart(group, "audio", [_item(file) for file in annotated(path, SUFFIXES, "clips")])
+        ItemsPart(group, "audio", [_item(file) for file in _noted(path, fields)])
         for group, path in found
     ]
+
+
+def _noted(root: Path, fields: dict[str, str]) -> list[FileItem]:
+    """The folder's clips with all that is said of them; annotations say it last."""
+    form = fields.get("transcripts", "")
+    said = {} if "{" in form else transcripts(root, form)
+    pattern = re.compile(fields.get("names", ".*"))
+    for_all = {key: fields[key] for key in ("domain", "language", "speaker") if key in fields}
+    found = []
+    for file in annotated(root, SUFFIXES, "clips"):
+        match = pattern.fullmatch(file.name)
+        listed = form != "common-voice" or file.path.stem in said  # its table is the split
+        if match is None or not listed:
+            continue
+        named = match.groupdict()
+        notes = for_all | named | said.get(file.path.stem, {})
+        if "{" in form:
+            notes |= _beside(root / form.format(**named, path=file.name))
+        found.append(replace(file, notes=notes | file.notes))
+    if not found:
+        raise UserError(f"{root}: no clip is one that the manifest means: {pattern.pattern}")
+    return found
+
+
+def _beside(path: Path) -> dict[str, str]:
+    """The transcript in a file of its own, where there is one."""
+    try:
+        return {"transcript": path.read_text(encoding="utf-8").strip()} if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not text: {error}") from error
 
 
 def _item(file: FileItem) -> Item:

@@ -52,3 +52,11 @@ class AudioTokenizer:
     def decode(self, codes: Codes) -> list[np.ndarray]:
         """The clips, from the codes and nothing else."""
         raise AttributeError(f"{type(self).__name__} does not decode")
+
+
+def lengths(batch: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """The samples in each clip, as `Codes.extra` that a decoder may use to cut what it padded.
+
+    A clip's length is taken as known to both ends, as a picture's size is.
+    """
+    return {"frames": np.array([clip.shape[1] for clip in batch], np.int64)}

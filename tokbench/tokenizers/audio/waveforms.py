@@ -1,11 +1,14 @@
-"""Waveforms as tokens: linear PCM, the audio identity, and µ-law."""
+"""Waveforms as tokens: linear PCM, which is the audio identity, the ceiling and the floor made of
+it, and µ-law."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
+from tokbench.files import sha256
 from tokbench.specs import Options
 from tokbench.tokenizers.audio.adapter import AudioTokenizer
 from tokbench.types import Codes, Ragged, TokenizerSpec
@@ -37,6 +40,44 @@ class PCM(AudioTokenizer):
             ((row - 32768) / np.float32(32768)).astype(np.float32).reshape(count, -1)
             for row, count in zip(codes.ids, channels, strict=True)
         ]
+
+
+class Resampled(PCM):
+    """What no codec of that sample rate can exceed: the harness resamples to it and back."""
+
+    def __init__(self, rate: int):
+        super().__init__()
+        self.name = f"resample:{rate}"
+        self.spec = msgspec.structs.replace(
+            self.spec, algorithm=f"linear PCM, 16 bits, at {rate} Hz", sample_rate=rate
+        )
+
+    def identity(self) -> tuple[bytes | str, ...]:
+        return "pcm", "16", "at", str(self.spec.sample_rate)
+
+
+class Noise(PCM):
+    """White Gaussian noise added to the clip, at a ratio of mean powers in dB; the noise is seeded
+    by the clip's own samples. Digital silence stays as it is, for it has no ratio."""
+
+    def __init__(self, ratio: int):
+        super().__init__()
+        self.name, self._ratio = f"noise:{ratio}", ratio
+        self.spec = msgspec.structs.replace(
+            self.spec, algorithm=f"linear PCM, 16 bits, with noise at {ratio} dB"
+        )
+
+    def identity(self) -> tuple[bytes | str, ...]:
+        return "noise", str(self._ratio)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> Codes:
+        noisy = []
+        for clip in batch:
+            seed = int(sha256(np.ascontiguousarray(clip).tobytes())[:16], 16)
+            drawn = np.random.default_rng(seed).standard_normal(clip.shape)
+            power = np.square(clip, dtype=np.float64).mean() / 10 ** (self._ratio / 10)
+            noisy.append(clip + np.sqrt(power) * drawn)
+        return super().encode(noisy)
 
 
 class MuLaw(AudioTokenizer):
@@ -77,3 +118,13 @@ class MuLaw(AudioTokenizer):
 def mulaw(reference: str, options: Options) -> MuLaw:
     """`mulaw:8`."""
     return MuLaw(options.whole(reference, 2, 16))
+
+
+def resample(reference: str, options: Options) -> Resampled:
+    """`resample:8000`."""
+    return Resampled(options.whole(reference, 1000, 192_000))
+
+
+def noise(reference: str, options: Options) -> Noise:
+    """`noise:20`."""
+    return Noise(options.whole(reference, 0, 90))

@@ -1,0 +1,80 @@
+"""PocketSphinx: a recogniser of English whose models are in its wheel."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tokbench.errors import optional
+from tokbench.files import sha256
+from tokbench.probes.packaged import fingerprint, packaged
+
+MODELS = (
+    "model/en-us/en-us.lm.bin", "model/en-us/cmudict-en-us.dict", "model/en-us/en-us/mdef",
+    "model/en-us/en-us/means", "model/en-us/en-us/variances", "model/en-us/en-us/sendump",
+    "model/en-us/en-us/transition_matrices", "model/en-us/en-us/feat.params",
+)  # fmt: skip
+
+
+class PocketSphinx:
+    """Recognises English: any, by the packaged trigram model, or under a vocabulary any row of
+    its words, all alike likely. Each clip is heard by itself: cepstral means are of that clip."""
+
+    name = "pocketsphinx"
+    rate = 16_000
+    english = True
+
+    def __init__(self) -> None:
+        self._package = optional("pocketsphinx", "audio")
+        self._paths = packaged("pocketsphinx", "audio", *MODELS)
+        self._decoder: Any = None
+        self._under: tuple[str, ...] | None = ()
+
+    def fingerprint(self, vocabulary: Sequence[str] | None = None) -> str:
+        """Of the models, the package, and the words it is held to."""
+        mark = fingerprint(self._paths, "pocketsphinx")
+        return mark if vocabulary is None else sha256(mark, *vocabulary)[:8]
+
+    def hear(self, clip: np.ndarray, vocabulary: Sequence[str] | None = None) -> str:
+        """The words of a clip (frames,) at 16 kHz; empty when it hears none."""
+        decoder = self._ready(None if vocabulary is None else tuple(vocabulary))
+        samples = np.clip(np.rint(clip * 32768), -32768, 32767).astype("<i2")
+        decoder.start_utt()
+        decoder.process_raw(samples.tobytes(), full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        return found.hypstr if found else ""
+
+    def _ready(self, vocabulary: tuple[str, ...] | None) -> Any:
+        package = self._package
+        if self._decoder is None:
+            self._decoder = package.Decoder(
+                lm=package.get_model_path("en-us/en-us.lm.bin"), cmn="batch", loglevel="FATAL"
+            )
+            self._under = None
+        decoder = self._decoder
+        if vocabulary != self._under:
+            if vocabulary is None:
+                decoder.activate_search()
+            else:
+                name = f"under-{sha256(*vocabulary)[:8]}"
+                with tempfile.TemporaryDirectory() as folder:  # the decoder reads files only
+                    path = Path(folder) / "words.arpa"
+                    path.write_text(_unigrams(vocabulary), encoding="utf-8")
+                    decoder.add_lm_file(name, str(path))
+                decoder.activate_search(name)
+            self._under = vocabulary
+        return decoder
+
+
+def _unigrams(words: Sequence[str]) -> str:
+    """An ARPA language model under which every word, and the end, is alike likely."""
+    each = -math.log10(len(words) + 1)
+    lines = [f"{each:.6f}\t{word}" for word in [*sorted(set(words)), "</s>"]]
+    listed = "\n".join(["-99\t<s>", *lines])
+    return f"\\data\\\nngram 1={len(lines) + 1}\n\n\\1-grams:\n{listed}\n\n\\end\\\n"
