@@ -179,7 +179,8 @@ def find_files(manifest: Manifest, split: str) -> Found:
     """The split's files under the first data root that has any, by group."""
     pattern = manifest.splits[split].path
     if pattern is None:
-        pattern = f"{manifest.name}/{split}/{{group}}.jsonl"
+        suffix = "tar" if manifest.hub and manifest.hub.image else "jsonl"
+        pattern = f"{manifest.name}/{split}/{{group}}.{suffix}"
     roots = [*data_roots(), builtin("data_manifests")]
     before, marker, after = pattern.partition("{group}")
     for root in roots:

@@ -111,7 +111,7 @@ def _unpack(archive: Path, get: Get, folder: Path) -> Path:
 
 
 def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
-    """Stream each group from the hub into one JSON lines file.
+    """Stream each group from the hub into one JSON lines file, or one tar of its pictures.
 
     The files wait in a hidden folder until all are there, so that an interrupted fetch goes on
     where it stopped and some of the groups are never taken for the set.
@@ -123,7 +123,7 @@ def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
     chosen = manifest.splits[split]
     waiting = target.with_name(f".{target.name}.part")
     for group in hub.groups or [""]:
-        path = waiting / f"{group or 'all'}.jsonl"
+        path = waiting / f"{group or 'all'}.{'tar' if hub.image else 'jsonl'}"
         if path.is_file():
             continue
         config = hub.config.replace("{group}", group)
@@ -138,6 +138,12 @@ def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
             )
             if chosen.limit is not None:
                 rows = rows.take(chosen.limit)
+            if hub.image:
+                from tokbench.image.archives import write_shard
+
+                rows = rows.cast_column(hub.image, datasets.Image(decode=False))
+                write_shard(path, (row[hub.image] for row in rows))
+                continue
             content = [_json_line(row[hub.text]) for row in rows]
         except KeyError as error:
             raise UserError(f"{manifest.name}: {hub.repo} has no column {error}") from error

@@ -16,7 +16,8 @@ from tokbench.strict import load_toml
 
 class Hub(msgspec.Struct, forbid_unknown_fields=True):
     """A dataset on the Hugging Face hub. `folder` inside the repository, where the groups are
-    folders and not configurations (`data/{group}`)."""
+    folders and not configurations (`data/{group}`). `text`: the column of texts, or `image`: that
+    of pictures, which are stored as WebDataset shards."""
 
     repo: str
     revision: str | None = None
@@ -24,6 +25,7 @@ class Hub(msgspec.Struct, forbid_unknown_fields=True):
     config: str = "default"
     folder: str | None = None
     text: str = "text"
+    image: str = ""
     gated: bool = False
 
 

@@ -12,6 +12,7 @@ from mocks.images import picture
 from pyarrow import parquet
 
 from tokbench.bench import Job, open_bench
+from tokbench.files import cache_dir
 from tokbench.image.pictures import save_png
 from tokbench.runner import evaluate
 from tokbench.task import Task
@@ -135,3 +136,28 @@ def test_what_is_no_archive(tmp_path):
 def test_text_parquet_is_still_text(tmp_path):
     path = as_on_the_hub(tmp_path / "t" / "0.parquet", [{"text": "one"}, {"text": "two"}])
     refused(called("eval", "identity", "--data", path), "wants image data", "text")
+
+
+def test_a_hub_set_is_fetched_once_as_a_shard(folder, tmp_path, monkeypatch):
+    """The pictures' own bytes, in order; then the hub is not asked again."""
+    rows = [
+        {"img": {"bytes": (folder / f"n{i}.png").read_bytes(), "path": None}} for i in range(COUNT)
+    ]
+    as_on_the_hub(tmp_path / "repository" / "train.parquet", rows)
+    manifest = tmp_path / "set.toml"
+    manifest.write_text(
+        'name = "set"\nversion = "1"\nmodality = "image"\ntitle = ""\ndescription = ""\n'
+        'licence = ""\nreader = "webdataset"\ndefault_split = "all"\n'
+        f'[hub]\nrepo = "{tmp_path / "repository"}"\nimage = "img"\n'
+        '[splits.all]\nhub_split = "train"\nlimit = 4\n'
+    )
+    monkeypatch.setenv("TOKBENCH_CACHE", str(tmp_path / "cache"))
+    cache_dir.cache_clear()
+    first = open_bench(Job("identity", task(9), str(manifest)))
+    [[piece]] = first.source.plan(None)
+    samples = first.source.read_media(piece).samples
+    assert [sample.name for sample in samples] == ["000000", "000001", "000002", "000003"]
+    assert (samples[3].data == picture(3, 27, 32)).all()
+    (tmp_path / "repository").rename(tmp_path / "gone")
+    again = open_bench(Job("identity", task(9), str(manifest)))
+    assert again.dataset.fingerprint == first.dataset.fingerprint

@@ -171,3 +171,47 @@ def test_insightface_without_a_network_says_where_the_weights_go(tmp_path, monke
     monkeypatch.setattr(storage, "download", offline)
     why = ArcFace().missing()
     assert "OSError: no network" in why and "antelopev2.zip" in why and "\n" not in why
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("insightface") is None, reason="needs the extra 'insightface'"
+)
+def test_insightface_aligns_by_annotated_keypoints(tmp_path, monkeypatch, samples):
+    """With a small random network in place of the real one: the face decides, not its place."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from tokbench.probes.arcface import ArcFace
+
+    weights = np.random.default_rng(0).normal(size=(192, 512)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[14, 14], strides=[14, 14]),
+            helper.make_node("Flatten", ["p"], ["f"]),
+            helper.make_node("MatMul", ["f", "w"], ["y"]),
+        ],
+        "face",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3, 112, 112])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 512])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    folder = tmp_path / ".insightface" / "models" / "antelopev2" / "antelopev2"
+    folder.mkdir(parents=True)
+    onnx.save(model, folder / "glintr100.onnx")
+    (folder / "scrfd_10g_bnkps.onnx").write_bytes(b"not used")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    probe = ArcFace()
+    assert probe.missing() == "" and len(probe.fingerprint()) == 64
+    picture = samples["hopper-close"].data
+    eyes = [[150, 170], [240, 170], [195, 220], [160, 265], [230, 265]]
+    boxes, points = probe.annotated(picture, [{"keypoints": eyes}])
+    moved = np.zeros((500, 500, 3), np.uint8)
+    moved[30 : 30 + len(picture), 40 : 40 + picture.shape[1]] = picture
+    [here] = probe.embed(picture, points)
+    [there] = probe.embed(moved, points + np.array([40, 30]))
+    assert here.shape == (512,) and boxes.shape == (1, 4)
+    assert here @ there / np.linalg.norm(here) / np.linalg.norm(there) > 0.9999
+    assert probe.embed(picture, points[:0]).shape == (0, 512)
+    with pytest.raises(ValueError, match="no five keypoints"):
+        probe.annotated(picture, [{"box": [1, 2, 3, 4]}])

@@ -38,7 +38,7 @@ def test_it_is_fed_what_the_network_wants(network):
     assert perceptual("alex").distances([a], [a]) == [0]
 
 
-@pytest.mark.parametrize("net", TRUNKS)
+@pytest.mark.parametrize("net", ["alex", "squeeze"])
 def test_the_least_size_is_the_networks(net, monkeypatch):
     model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval()
     made, least = Perceptual(net), TRUNKS[net][1]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,26 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
     return [
         SampleStream(group, "image", _files(path, ".parquet"), iterate) for group, path in found
     ]
+
+
+def write_shard(path: Path, pictures: Iterable[dict[str, Any]]) -> None:
+    """A tar of coded pictures (each a dict with `bytes`) numbered in their order, whole or not at
+    all. Raises `ValueError` for one that has no bytes."""
+    from PIL import Image
+
+    part = path.with_name(f".{path.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(part, "w") as file:
+        for number, picture in enumerate(pictures):
+            content = picture["bytes"]
+            if content is None:
+                raise ValueError(f"row {number} names a picture and does not hold it")
+            with Image.open(io.BytesIO(content)) as image:
+                kind = f".{(image.format or 'png').lower()}"
+            member = tarfile.TarInfo(f"{number:06}{kind if kind in SUFFIXES else '.png'}")
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    part.replace(path)
 
 
 def image_column(path: Path) -> str:
