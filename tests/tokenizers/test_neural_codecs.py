@@ -37,6 +37,17 @@ CONFIGS = {
         "intermediate_size": 32, "vector_quantization_hidden_dimension": 16,
         "sliding_window": 16, "upsample_groups": 32, "num_semantic_quantizers": 1,
     }),
+    "xcodec": ("Xcodec", {
+        "acoustic_model_config": transformers.DacConfig(
+            encoder_hidden_size=8, downsampling_ratios=[8, 5, 4, 2], decoder_hidden_size=32,
+            upsampling_ratios=[8, 5, 4, 2], hidden_size=16, codebook_dim=4,
+        ),
+        "semantic_model_config": transformers.HubertConfig(
+            hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+            conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+        ),
+        "target_bandwidths": [0.5, 1, 2], "codebook_size": 16, "codebook_dim": 40,
+    }),
 }  # fmt: skip
 
 

@@ -36,11 +36,16 @@ class NeuralCodec(AudioTokenizer):
             modality="audio",
             algorithm=f"{type(model).__name__}, {levels} of {self.most(self.config)} codebooks",
             vocabulary=(int(self.config.codebook_size),) * levels,
-            sample_rate=int(self.config.sampling_rate),
+            sample_rate=self.sample_rate,
             channels=int(getattr(self.config, "audio_channels", 1)),
             parameters=sum(weight.numel() for weight in model.parameters()),
             source=source,
         )
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of the clips it takes and gives."""
+        return int(self.config.sampling_rate)
 
     @classmethod
     def most(cls, config: Any) -> int:
@@ -127,6 +132,10 @@ class XCodec(NeuralCodec):
     """X-Codec: acoustic and semantic features quantised together."""
 
     kind = "XcodecModel"
+
+    @property
+    def sample_rate(self) -> int:
+        return int(self.config.sample_rate)
 
     @classmethod
     def most(cls, config: Any) -> int:
@@ -242,6 +251,7 @@ def load(reference: str, options: Options) -> NeuralCodec:
         raise UserError(
             f"{options.name}: transformers {transformers.__version__} has no {kind.kind}"
         )
+    transformers.utils.logging.disable_progress_bar()
     try:
         torch.empty(1, device=device)
         model = made.from_pretrained(reference, revision=revision or None)
