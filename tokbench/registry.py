@@ -147,6 +147,9 @@ TOKENIZERS = Registry(
         "mp3": _audio("codecs", "mp3", "MP3 at a rate, mp3:64 (kbit/s)"),
         "vorbis": _audio("codecs", "vorbis", "Ogg Vorbis at a quality, vorbis:4"),
         "flac": _audio("codecs", "FLAC", "lossless, 16 bits"),
+        "neural-codec": _audio(
+            "neural", "load", "EnCodec, DAC, Mimi, X-Codec of transformers: folder or hub id"
+        ),
         "lyra": _audio("lyra", "load", "Lyra V2, lyra:FOLDER?kbps=6.0, with its .tflite files"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),
     },

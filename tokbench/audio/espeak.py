@@ -2,8 +2,8 @@
 
 The library draws its noise from a generator that nothing resets, so that a clip depends on what
 was spoken before. This file is therefore run as a process of its own for each set of lines: the
-same lines in the same order give the same samples. It says them in Python's standard library
-alone, for the child imports nothing else.
+same lines in the same order give the same samples. Its top imports the standard library alone, for
+the child needs no more.
 """
 
 import ctypes
