@@ -19,10 +19,12 @@ class ImageTokenizer:
     It wants arrays of the same shapes back, and crops, clamps and rounds them itself.
 
     decodes: False for a tokenizer that only encodes.
+    A discrete tokenizer whose spec says `hybrid` puts what it quantised into `Codes.latents`, one
+    vector (d) for each token in the space of its codebook, and decodes from the ids alone.
 
     May also have: `codebook(level)`, the code vectors (K, d) of a level; `neighbors(codes, k)`,
-    for every id its k nearest others; `bits(codes)`, the bits actually emitted for each sample;
-    `reconstructions(samples)` instead of encode and decode, where only results are at hand.
+    for every id its k nearest others, nearest first, (ids, k); `bits(codes)`, the bits actually
+    emitted for each sample; `reconstructions(samples)` instead of encode and decode, where only results are at hand.
     """
 
     name: str
