@@ -24,7 +24,8 @@ class ImageTokenizer:
 
     May also have: `codebook(level)`, the code vectors (K, d) of a level; `neighbors(codes, k)`,
     for every id its k nearest others, nearest first, (ids, k); `bits(codes)`, the bits actually
-    emitted for each sample; `reconstructions(samples)` instead of encode and decode, where only results are at hand.
+    emitted for each sample; `reconstructions(samples)` instead of encode and decode, where only
+    results are at hand.
     """
 
     name: str
