@@ -126,9 +126,13 @@ class TorchFidelity:
 
     @cached_property
     def _network(self) -> Any:
-        self.ready_libraries()
+        self._installed()
+        import torch
         from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
+        # Numbers must not depend on the device more than rounding makes them.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
         kind = FEATURE_EXTRACTORS_REGISTRY[self.name]
         layer = kind.get_default_feature_layer_for_metric("fid")
         path = None if self.name.startswith("dinov2") else str(weights.weights(*self._given))
@@ -141,14 +145,6 @@ class TorchFidelity:
                 f"{weights.hub_folder()}"
             ) from error
         return network.to(self._device)
-
-    def ready_libraries(self) -> None:
-        """Numbers must not depend on the device more than rounding makes them."""
-        self._installed()
-        import torch
-
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
 
     @property
     def _device(self) -> str:

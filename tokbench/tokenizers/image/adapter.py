@@ -19,6 +19,8 @@ class ImageTokenizer:
     It wants arrays of the same shapes back, and crops, clamps and rounds them itself.
 
     decodes: False for a tokenizer that only encodes.
+    A discrete tokenizer whose spec says `hybrid` puts what it quantised into `Codes.latents`, one
+    vector (d) for each token in the space of its codebook, and decodes from the ids alone.
 
     May also have: `codebook(level)`, the code vectors (K, d) of a level; `neighbors(codes, k)`,
     for each of an array of ids its k nearest others, nearest first, (n, k); `bits(codes)`, the
