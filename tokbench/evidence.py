@@ -53,7 +53,8 @@ LARGEST_TABLE = 1 << 23
 
 @dataclass
 class Tally:
-    """How often each integer key occurred: sorted keys and their counts, both int64."""
+    """How often each integer key occurred: sorted keys and their counts, both int64. A key that
+    did not occur is not there."""
 
     keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
@@ -68,9 +69,10 @@ class Tally:
             keys, counts = keys[order], counts[order]
         first = np.concatenate(([True], keys[1:] != keys[:-1]))
         at = np.flatnonzero(first)
-        return cls(
-            keys[at].astype(np.int64, copy=False), np.add.reduceat(counts, at).astype(np.int64)
-        )
+        sums = np.add.reduceat(counts, at).astype(np.int64)
+        if not sums.all():
+            at, sums = at[sums != 0], sums[sums != 0]
+        return cls(keys[at].astype(np.int64, copy=False), sums)
 
     @classmethod
     def joined(cls, tallies: Iterable[Tally]) -> Tally:

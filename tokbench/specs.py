@@ -233,7 +233,8 @@ def _check_protocol(tokenizer: Any, name: str) -> None:
     """Refuse what is no tokenizer before it fails in the middle of a run."""
     needs = ["name", "spec", "fingerprint", "encode", "decode"]
     modality = str(getattr(getattr(tokenizer, "spec", None), "modality", ""))
-    needs += _ALSO.get(modality, [])
+    if not hasattr(tokenizer, "reconstructions") and not hasattr(tokenizer, "stored_codes"):
+        needs += _ALSO.get(modality, [])
     missing = [need for need in needs if not hasattr(tokenizer, need)]
     if missing:
         kind = modality if modality in _ALSO else "text"

@@ -107,9 +107,10 @@ class _Bits(Metric):
         amounts, amounts_without = measured.jackknifed("amounts-by-block")
         if not len(amounts):  # comparing records: there are no tallies
             return measured.score(name, None, n, unit=unit, better="lower", note="no counts")
+        keys = measured.tally("amounts-by-block").keys  # 0: extent, 1: side information, if any
 
         def rate(counts: list[np.ndarray], amount: np.ndarray) -> float:
-            extent, side = amount.tolist()
+            extent, side = (int(amount[keys == key].sum()) for key in (0, 1))
             return (stream_bits(counts) + side) * self.scale / extent if extent else float("nan")
 
         value = rate(levels, amounts)

@@ -79,7 +79,7 @@ class Liar(Levels):
 @pytest.mark.parametrize("extra", [16, -16])
 def test_ids_outside_the_codebook_are_failures_and_not_bits(extra, folder, tmp_path):
     (folder / "0.png").write_bytes(save_png(picture(0)))
-    with pytest.raises(UserError, match="outside the vocabulary of 16") as error:
+    with pytest.raises(UserError, match="outside its codebook of 16") as error:
         run(Liar(extra), folder, tmp_path)
     assert "nothing was encoded" in str(error.value)
 
@@ -93,7 +93,7 @@ def test_another_number_of_levels_than_it_says(folder, tmp_path):
             return Codes(codes.levels * 2, extra=codes.extra)
 
     (folder / "0.png").write_bytes(save_png(picture(0)))
-    with pytest.raises(UserError, match="2 levels of codes where its spec has 1"):
+    with pytest.raises(UserError, match="2 levels of ids for 1 codebooks"):
         run(Doubled(), folder, tmp_path)
 
 
