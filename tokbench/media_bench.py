@@ -57,8 +57,8 @@ class MediaBench(Bench):
         """The reconstruction in the form of the sample; `ValueError` for what is none."""
         raise AttributeError(f"{type(self).__name__} has no restored()")
 
-    def amount(self, sample: Sample) -> float:
-        """How much of it there is, in the unit of the speed scores."""
+    def amount(self, fitted: Any) -> float:
+        """How much the tokenizer sees, in the unit of the speed scores."""
         raise AttributeError(f"{type(self).__name__} has no amount()")
 
     def evidence(self, shard: Shard) -> Evidence:
@@ -145,7 +145,7 @@ class MediaBench(Bench):
     def _through(self, batch: MediaBatch, clock: Clock) -> EncodedMedia:
         fitted = [self.fitted(sample) for sample in batch.samples]
         codes, outputs = self._run(batch.samples, fitted, clock)
-        clock.add("amount", float(sum(map(self.amount, batch.samples))))
+        clock.add("amount", float(sum(map(self.amount, fitted))))
         on_disk = hasattr(self.tokenizer, "reconstructions")
         decodes = not on_disk and getattr(self.tokenizer, "decodes", True)
         return EncodedMedia(
@@ -236,9 +236,9 @@ class ImageBench(MediaBench):
 
         return restored(output, fitted, self.tokenizer.spec)
 
-    def amount(self, sample: Sample) -> float:
-        assert sample.data is not None
-        return sample.data.shape[0] * sample.data.shape[1] / 1e6
+    def amount(self, fitted: Any) -> float:
+        height, width = fitted.pixels.shape[:2]
+        return height * width / 1e6
 
 
 class AudioBench(MediaBench):
@@ -264,9 +264,8 @@ class AudioBench(MediaBench):
         tokenizer: Any = self.tokenizer
         return restored(output, fitted, tokenizer.output_rate)
 
-    def amount(self, sample: Sample) -> float:
-        assert sample.data is not None
-        return sample.data.shape[1] / sample.rate
+    def amount(self, fitted: Any) -> float:
+        return fitted.data.shape[1] / fitted.rate
 
 
 BENCHES: dict[str, type[MediaBench]] = {"image": ImageBench, "audio": AudioBench}

@@ -9,7 +9,7 @@ import zstandard
 
 from tokbench.measured import JACKKNIFE_BLOCKS, Measured, jackknife
 from tokbench.media import EncodedMedia, exact
-from tokbench.metrics.codebooks import by_level, stream_bits
+from tokbench.metrics.codebooks import EXTENT, SIDE, by_level, stream_bits
 from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.sequences import FEW
 from tokbench.statistics import Statistic
@@ -107,10 +107,10 @@ class _Bits(Metric):
         amounts, amounts_without = measured.jackknifed("amounts-by-block")
         if not len(amounts):  # comparing records: there are no tallies
             return measured.score(name, None, n, unit=unit, better="lower", note="no counts")
-        keys = measured.tally("amounts-by-block").keys  # 0: extent, 1: side information, if any
+        keys = measured.tally("amounts-by-block").keys
 
         def rate(counts: list[np.ndarray], amount: np.ndarray) -> float:
-            extent, side = (int(amount[keys == key].sum()) for key in (0, 1))
+            extent, side = (int(amount[keys == key].sum()) for key in (EXTENT, SIDE))
             return (stream_bits(counts) + side) * self.scale / extent if extent else float("nan")
 
         value = rate(levels, amounts)
