@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +71,13 @@ def atomic_write(path: Path, content: bytes, durable: bool = True) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def cache_write(path: Path, content: bytes) -> None:
+    """Write a file of the cache whole or not at all. A cache that cannot be written (full disk,
+    read-only folder) costs time only, so that is no error; its reader has to check the file."""
+    with suppress(UserError):
+        atomic_write(path, content, durable=False)
 
 
 @cache

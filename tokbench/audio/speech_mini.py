@@ -9,7 +9,7 @@ import numpy as np
 
 from tokbench.audio.clips import soundfile_needed
 from tokbench.audio.espeak import Line, library_digest, spoken
-from tokbench.files import atomic_write, cache_dir, sha256
+from tokbench.files import cache_dir, cache_write, sha256
 from tokbench.media_parts import Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.types import Sample
@@ -96,7 +96,7 @@ def _clips(lines: list[Line]) -> tuple[list[np.ndarray], int]:
     waves, rate = spoken(lines)
     header = np.array([rate, *(len(wave) // 2 for wave in waves)], "<i8")
     content = header.tobytes() + b"".join(waves)
-    atomic_write(path, sha256(content).encode() + content, durable=False)
+    cache_write(path, sha256(content).encode() + content)
     return [np.frombuffer(wave, "<i2") for wave in waves], rate
 
 

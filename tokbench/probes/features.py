@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tokbench.errors import MissingExtra, UserError, near, one_line
-from tokbench.files import atomic_write, cache_dir, sha256, sha256_file
+from tokbench.files import cache_dir, cache_write, sha256, sha256_file
 from tokbench.probes import weights
 
 INCEPTION = "inception-v3-compat"
@@ -267,5 +267,5 @@ def kept_features(features: Features, pictures: Sequence[np.ndarray]) -> np.ndar
     made = features(pictures)
     file = io.BytesIO()
     np.save(file, made, allow_pickle=False)
-    atomic_write(path, file.getvalue(), durable=False)
+    cache_write(path, file.getvalue())
     return made

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tokbench.files import atomic_write, cache_dir
+from tokbench.files import cache_dir, cache_write
 
 
 class Probe(Protocol):
@@ -35,5 +35,5 @@ def kept(
     made = make()
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **made)
-    atomic_write(path, file.getvalue(), durable=False)
+    cache_write(path, file.getvalue())
     return made

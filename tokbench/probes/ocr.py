@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tokbench.files import atomic_write, cache_dir, sha256
+from tokbench.files import cache_dir, cache_write, sha256
 from tokbench.image.words import Box, Word, crop
 from tokbench.registry import PROBES
 
@@ -92,4 +92,4 @@ def _stored(path: Path, kind: Callable[[], Any], must: bool = False) -> Any:
 
 
 def _store(path: Path, content: Any) -> None:
-    atomic_write(path, json.dumps(content, ensure_ascii=False).encode(), durable=False)
+    cache_write(path, json.dumps(content, ensure_ascii=False).encode())

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from tokbench.errors import UserError
-from tokbench.files import atomic_write, cache_dir, sha256
+from tokbench.files import cache_dir, cache_write, sha256
 
 
 def remembered(probe: str, fingerprint: str, content: np.ndarray, ask: Callable[[], Any]) -> Any:
@@ -22,6 +20,5 @@ def remembered(probe: str, fingerprint: str, content: np.ndarray, ask: Callable[
         return msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError):
         found = ask()
-    with suppress(UserError):
-        atomic_write(path, msgspec.json.encode(found), durable=False)
+    cache_write(path, msgspec.json.encode(found))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tokbench.errors import UserError
-from tokbench.files import atomic_write, cache_dir
+from tokbench.files import cache_dir, cache_write
 from tokbench.text import uax29
 
 
@@ -108,8 +106,7 @@ class TextBatch:
             except (OSError, ValueError, IndexError):
                 pass  # cut short by a crash of the file system; written anew below
         characters, words = _count(self.data.tobytes(), self.starts, self.stops)
-        with contextlib.suppress(UserError):  # a cache that cannot be written costs time only
-            atomic_write(path, _pack(characters, words), durable=False)
+        cache_write(path, _pack(characters, words))
         return characters, words
 
     def select(self, rows: Sequence[int] | np.ndarray) -> TextBatch:

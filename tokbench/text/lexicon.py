@@ -16,7 +16,7 @@ import msgspec
 
 from tokbench.dataset import open_dataset
 from tokbench.errors import MissingExtra, UserError, near
-from tokbench.files import atomic_write, cache_dir, sha256_file, slug
+from tokbench.files import cache_dir, cache_write, sha256_file, slug
 from tokbench.text.casing import fold
 
 UNKNOWN, WORD, PURE = 0, 1, 2
@@ -65,7 +65,7 @@ class Lexicon:
             found = self.look_up(new, exact)
             memory.update({word: found.get(word, UNKNOWN) for word in new})
             content = msgspec.json.encode(dict(memory))
-            atomic_write(_remembered(self.label, exact), content, durable=False)
+            cache_write(_remembered(self.label, exact), content)
         return [memory[word] for word in asked]
 
 

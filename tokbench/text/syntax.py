@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
 import io
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tokbench.errors import MissingExtra, UserError
-from tokbench.files import atomic_write, cache_dir
+from tokbench.errors import MissingExtra
+from tokbench.files import cache_dir, cache_write
 from tokbench.text import lexical
 from tokbench.text.batch import TextBatch
 from tokbench.text.programming import BY_GROUP, GRAMMARS, LEXED, language_of, versions
@@ -103,8 +102,7 @@ def _kept(batch: TextBatch, groups: list[str], language: str) -> Syntax:
     file = io.BytesIO()
     arrays: dict[str, Any] = {f.name: _narrow(getattr(syntax, f.name)) for f in fields(Syntax)}
     np.savez(file, **arrays)
-    with contextlib.suppress(UserError):  # a cache that cannot be written costs time only
-        atomic_write(path, file.getvalue(), durable=False)
+    cache_write(path, file.getvalue())
     return syntax
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,38 +13,25 @@ import numpy as np
 from tokbench.annotations import files_of, stem_of
 from tokbench.audio.clips import SUFFIXES as CLIPS
 from tokbench.errors import UserError, near, one_line
-from tokbench.files import sha256, sha256_file
+from tokbench.files import sha256_file
 from tokbench.image import pictures
 from tokbench.media_parts import Header
 from tokbench.specs import Options
+from tokbench.tokenizers.adapter import Adapter
 from tokbench.types import Codes, Ragged, Sample, TokenizerSpec
 
 LISTED = 50
 """The most mismatches of one kind that a refusal names; beyond it they are counted."""
 
 
-class Stored:
+class Stored(Adapter):
     """What is on disk instead of a tokenizer, by the names of the samples."""
 
-    name: str
-    spec: TokenizerSpec
-    load_seconds: float = 0.0
     output_rate: int | None = None
 
     def names(self) -> list[str]:
         """Of what is there."""
         raise AttributeError(f"{type(self).__name__} has no names()")
-
-    def identity(self) -> Iterator[bytes | str]:
-        """Everything a score depends on."""
-        raise AttributeError(f"{type(self).__name__} has no identity()")
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return sha256(*self.identity())
-
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def encode(self, batch: Sequence[Any]) -> Codes:
         """Nothing can be encoded."""

@@ -11,7 +11,7 @@ from tokbench.evidence import Failure
 from tokbench.measured import Better, Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.image.distribution import NO_INTERVAL, OnFeatures, distances, summed
-from tokbench.metrics.image.pixels import CAP
+from tokbench.metrics.image.pixels import decibels
 from tokbench.metrics.metric import Metric, lacking
 from tokbench.perturbation import Cell, decoded, neighbourhoods, noisy, perturbed, refusal
 from tokbench.probes.features import INCEPTION, load_features
@@ -51,8 +51,7 @@ def _error(encoded: EncodedMedia, found: _Pictures, name: str) -> Statistic:
     values = np.zeros(len(pictures))
     for row, (a, b) in enumerate(zip(encoded.inputs, pictures, strict=True)):
         if b is not None:
-            error = float(np.mean((a.astype(np.float64) - b) ** 2))
-            values[row] = min(10 * np.log10(255.0**2 / error), CAP) if error else CAP
+            values[row] = decibels(float(np.mean((a.astype(np.float64) - b) ** 2)))
     there = np.array([picture is not None for picture in pictures], np.int64)
     return Statistic({name: exact(values), f"{name}:n": there}, failures=failures)
 

@@ -24,6 +24,11 @@ def luma(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float64) @ _LUMA
 
 
+def decibels(error: float) -> float:
+    """PSNR of a mean squared error of 8-bit values, capped at 100 dB."""
+    return min(10 * np.log10(255.0**2 / error), CAP) if error else CAP
+
+
 def squared_error(encoded: EncodedMedia) -> Statistic:
     """`squared-error` summed over the values of an image, `values` (3 × pixels), and its
     `psnr` in dB (capped at 100)."""
@@ -43,8 +48,7 @@ def luma_error(encoded: EncodedMedia) -> Statistic:
     """`psnr-luma`: PSNR of the BT.601 luma against a peak of 255, dB (capped at 100)."""
     decibel = []
     for a, b in zip(encoded.inputs, encoded.outputs, strict=True):
-        error = float(np.mean((luma(a) - luma(b)) ** 2))
-        decibel.append(min(10 * np.log10(255.0**2 / error), CAP) if error else CAP)
+        decibel.append(decibels(float(np.mean((luma(a) - luma(b)) ** 2))))
     return Statistic({"psnr-luma": exact(decibel)})
 
 

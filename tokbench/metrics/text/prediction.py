@@ -14,9 +14,8 @@ import msgspec
 import numpy as np
 import zstandard
 
-from tokbench.errors import UserError
 from tokbench.evidence import Tally
-from tokbench.files import atomic_write, cache_dir, sha256
+from tokbench.files import cache_dir, cache_write, sha256
 from tokbench.kgrams import Surprisal, kneser_ney
 from tokbench.measured import Measured
 from tokbench.metrics.metric import Metric
@@ -101,8 +100,7 @@ class StreamCompression(Metric):
             if len(known) == len(raw):
                 return known
         sizes = list(pool.map(self.compressed, raw))
-        with contextlib.suppress(UserError):  # a cache that cannot be written costs time only
-            atomic_write(path, msgspec.json.encode(sizes), durable=False)
+        cache_write(path, msgspec.json.encode(sizes))
         return sizes
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from tokbench.errors import MissingExtra
-from tokbench.files import atomic_write, cache_dir, sha256
+from tokbench.files import cache_dir, cache_write, sha256
 from tokbench.measured import Measured
 from tokbench.metrics.text.census import FIXED, Surfaces, VocabularyMetric, class_of
 from tokbench.text.casing import DOTLESS, fold
@@ -102,5 +102,5 @@ def _shares(words: list[str], script: str, label: str) -> dict[str, float]:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         credits = credit(words, languages)
     shares = {language: credits[language] / len(words) for language in languages}
-    atomic_write(path, msgspec.json.encode(shares), durable=False)
+    cache_write(path, msgspec.json.encode(shares))
     return shares

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
-from tokbench.files import sha256
-from tokbench.types import Codes, TokenizerSpec
+from tokbench.tokenizers.adapter import Adapter
+from tokbench.types import Codes
 
 
-class AudioTokenizer:
+class AudioTokenizer(Adapter):
     """What an audio adapter provides; subclasses set the attributes and encode/decode.
 
     The harness hands over clips as float32 arrays (channels, frames) in [-1, 1], at the spec's
@@ -26,24 +25,10 @@ class AudioTokenizer:
     where only results are at hand.
     """
 
-    name: str
-    spec: TokenizerSpec
     decodes: bool = True
     output_rate: int | None = None
-    load_seconds: float = 0.0
     rates: Sequence[int] = ()
     """Sample rates of the clips of the batch at hand, set by the harness before `encode`."""
-
-    def identity(self) -> tuple[bytes | str, ...]:
-        """Everything the codes depend on, as bytes and strings."""
-        raise AttributeError(f"{type(self).__name__} does not say its identity()")
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return sha256(*self.identity())
-
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def encode(self, batch: Sequence[np.ndarray]) -> Codes:
         """Codes of each clip."""

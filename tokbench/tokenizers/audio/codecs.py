@@ -87,10 +87,10 @@ class PacketCodec(AudioTokenizer):
         return 0
 
     def identity(self) -> tuple[bytes | str, ...]:
-        import av
+        from av import library_versions
 
         settings = [f"{key}={value}" for key, value in self.settings().items()]
-        versions = sorted(f"{name} {number}" for name, number in av.library_versions.items())
+        versions = sorted(f"{name} {number}" for name, number in library_versions.items())
         rate = str(self.spec.sample_rate)
         return "packet codec", self.coder, str(self._kbps), rate, *settings, *versions
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from tokbench.audio.clips import soundfile_needed
-from tokbench.errors import MissingExtra, UserError, near, one_line
-from tokbench.files import sha256
+from tokbench.errors import UserError, near, one_line
 from tokbench.hub import require_hub
 from tokbench.specs import Options
 from tokbench.tokenizers.audio.adapter import AudioTokenizer, lengths
+from tokbench.tokenizers.pytorch import device_of, digest, needed
 from tokbench.types import Codes, Ragged, TokenizerSpec
 
 
@@ -31,7 +31,7 @@ class NeuralCodec(AudioTokenizer):
     def __init__(self, name: str, model: Any, levels: int, source: str, device: str):
         self.name, self.levels, self.device = name, levels, device
         self.model, self.config = model.to(device).eval(), model.config
-        self._weights = _digest(model.state_dict())
+        self._weights = digest(model.state_dict())
         self.spec = TokenizerSpec(
             modality="audio",
             algorithm=f"{type(model).__name__}, {levels} of {self.most(self.config)} codebooks",
@@ -216,26 +216,11 @@ def _grid(codes: Codes, row: int) -> np.ndarray:
     return np.stack([level[row] for level in codes.levels]).astype(np.int64)
 
 
-def _digest(weights: dict[str, Any]) -> str:
-    import torch
-
-    pieces: list[bytes | str] = []
-    for name in sorted(weights):
-        tensor = weights[name].detach().cpu().contiguous()
-        raw = tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
-        pieces += [name, str(tensor.dtype), str(tuple(tensor.shape)), raw]
-    return sha256(*pieces)
-
-
 def load(reference: str, options: Options) -> NeuralCodec:
     """`neural-codec:FOLDER` or `neural-codec:org/name[@revision]`; `?codebooks=N` of its levels,
     the first ones (all by default); `?device=cuda`."""
     soundfile_needed()
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("torch", "neural") from error
+    transformers = needed("transformers")
     folder = Path(reference).expanduser()
     revision = None
     if not folder.is_dir():
@@ -245,7 +230,7 @@ def load(reference: str, options: Options) -> NeuralCodec:
         reference, config_path = str(folder), folder / "config.json"
     model_type = _model_type(config_path)
     kind = KINDS[model_type]
-    device = str(options.take("device", "cpu"))
+    device = device_of(options)
     made = getattr(transformers, kind.kind, None)
     if made is None:
         raise UserError(
@@ -253,7 +238,6 @@ def load(reference: str, options: Options) -> NeuralCodec:
         )
     transformers.utils.logging.disable_progress_bar()
     try:
-        torch.empty(1, device=device)
         model = made.from_pretrained(reference, revision=revision or None)
     except Exception as error:
         raise UserError(f"{options.name}: cannot be loaded: {one_line(error)}") from error

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
-from tokbench.files import sha256
-from tokbench.types import Codes, TokenizerSpec
+from tokbench.tokenizers.adapter import Adapter
+from tokbench.types import Codes
 
 
-class ImageTokenizer:
+class ImageTokenizer(Adapter):
     """What an image adapter provides; subclasses set the attributes and encode/decode.
 
     The harness hands over pictures as arrays (height, width, 3): uint8 where the spec has no
@@ -33,21 +32,7 @@ class ImageTokenizer:
     default, and every N decodes with the same weights.
     """
 
-    name: str
-    spec: TokenizerSpec
     decodes: bool = True
-    load_seconds: float = 0.0
-
-    def identity(self) -> tuple[bytes | str, ...]:
-        """Everything the codes depend on, as bytes and strings."""
-        raise AttributeError(f"{type(self).__name__} does not say its identity()")
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return sha256(*self.identity())
-
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def encode(self, batch: Sequence[np.ndarray]) -> Codes:
         """Codes of each picture."""

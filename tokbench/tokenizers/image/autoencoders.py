@@ -12,7 +12,8 @@ import numpy as np
 from tokbench.errors import UserError, near, one_line
 from tokbench.hub import file_of, require_hub
 from tokbench.specs import Options
-from tokbench.tokenizers.image.network import Network, device_of, digest, needed
+from tokbench.tokenizers.image.network import Network
+from tokbench.tokenizers.pytorch import device_of, digest, needed
 from tokbench.types import TokenizerSpec
 
 

@@ -17,7 +17,8 @@ from tokbench.errors import UserError, one_line
 from tokbench.files import sha256_file
 from tokbench.specs import Options
 from tokbench.tokenizers.image.adapter import ImageTokenizer
-from tokbench.tokenizers.image.network import Network, coded, decoded, device_of, needed
+from tokbench.tokenizers.image.network import Network, coded, decoded
+from tokbench.tokenizers.pytorch import device_of, needed
 from tokbench.types import Codes, TokenizerSpec
 
 _BLANK = 64

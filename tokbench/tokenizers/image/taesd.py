@@ -11,7 +11,8 @@ from typing import Any
 
 from tokbench.errors import UserError
 from tokbench.specs import Options
-from tokbench.tokenizers.image.network import Network, device_of, digest, load_weights, needed
+from tokbench.tokenizers.image.network import Network
+from tokbench.tokenizers.pytorch import device_of, digest, load_weights, needed
 from tokbench.types import TokenizerSpec
 
 _CONV, _SCALE = {"weight", "bias"}, {"weight"}

@@ -13,7 +13,8 @@ import numpy as np
 from tokbench.errors import UserError, near, one_line
 from tokbench.hub import file_of
 from tokbench.specs import Options
-from tokbench.tokenizers.image.network import Network, device_of, digest, needed
+from tokbench.tokenizers.image.network import Network
+from tokbench.tokenizers.pytorch import device_of, digest, needed
 from tokbench.types import TokenizerSpec
 
 _WITHIN = "vqmodel."

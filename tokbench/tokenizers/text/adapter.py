@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from tokbench import kernel
-from tokbench.files import sha256
 from tokbench.text.batch import TextBatch
+from tokbench.tokenizers.adapter import Adapter
 from tokbench.tokenizers.text.merges import Merges
-from tokbench.types import Codes, TokenizerSpec
+from tokbench.types import Codes
 
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
 """Masks of the first 0 to 8 bytes of a little-endian integer."""
@@ -73,7 +73,7 @@ class TokenBytes:
         return flat, np.append(0, np.cumsum(self.lengths)).astype(np.int32)
 
 
-class TextTokenizer:
+class TextTokenizer(Adapter):
     """What a text adapter provides; subclasses set the attributes and encode/decode.
 
     name: short name for tables and file names.
@@ -84,26 +84,12 @@ class TextTokenizer:
     text_ids: boolean array, the ids that ordinary text can produce.
     """
 
-    name: str
-    spec: TokenizerSpec
     pieces: TokenBytes | None = None
     spells: bool = True
     prefix: bytes = b""
     unknown: int | None = None
     text_ids: np.ndarray | None = None
     max_threads: int | None = None
-    load_seconds: float = 0.0
-
-    def identity(self) -> tuple[bytes | str, ...]:
-        """Everything the codes depend on, as bytes and strings."""
-        raise AttributeError(f"{type(self).__name__} does not say its identity()")
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        return sha256(*self.identity())
-
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def encode(self, batch: Sequence[str]) -> Codes:
         """Ids of each text; `spans` too where there is no byte table."""
