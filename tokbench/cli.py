@@ -93,6 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     _questions(rate)
     _format(rate)
 
+    report = command("report", "a page that shows what was measured, and the evidence")
+    report.add_argument(
+        "subject",
+        nargs="+",
+        metavar="SUBJECT",
+        help="specs, record files, leaderboard rows (TASK/NAME) or a TASK of the leaderboard",
+    )
+    report.add_argument("--single-file", action="store_true", help="one page with everything in it")
+    _questions(report, out="report", what="folder of the report; default: report")
+    report.add_argument("--runs", default="runs", metavar="DIR", help="run folders; default: runs")
+
     submit = command("submit", "check records and file them in a leaderboard")
     submit.add_argument("record", nargs="+", metavar="RECORD", help="record.json or its run folder")
     submit.add_argument("--to", default="leaderboards", metavar="DIR", help="default: leaderboards")
@@ -159,7 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _questions(parser: argparse.ArgumentParser) -> None:
+def _questions(
+    parser: argparse.ArgumentParser, out: str = "runs", what: str = "run folders; default: runs"
+) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--suite", metavar="NAME", help="a named list of tasks; default by modality")
     which.add_argument(
@@ -176,7 +189,7 @@ def _questions(parser: argparse.ArgumentParser) -> None:
         "--lexicon", metavar="FILE", help="your own word list for language-tokens, pure-tokens"
     )
     parser.add_argument("--reference", metavar="CODE", help="reference language, such as eng_Latn")
-    parser.add_argument("--out", default="runs", metavar="DIR", help="run folders; default: runs")
+    parser.add_argument("--out", default=out, metavar="DIR", help=what)
     parser.add_argument(
         "--limit",
         type=_positive,
@@ -242,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BUG
 
 
-_RESUMED = (["eval"], ["compare"], ["rate"], ["sweep"])
+_RESUMED = (["eval"], ["compare"], ["rate"], ["report"], ["sweep"])
 """Commands that keep their finished shards."""
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

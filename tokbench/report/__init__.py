@@ -1,0 +1,1 @@
+"""Reports: one page that shows what records say, and the evidence behind it."""
