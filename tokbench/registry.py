@@ -203,9 +203,9 @@ METRICS = Registry(
         "kernel-distance": _pictures(
             "distribution", "KernelDistance", "on DINOv2, CLIP or features of your own"
         ),
-        "pfid": _pictures("perturbed", "PFID", "Fréchet distance after tokens were replaced"),
+        "pfid": _pictures("pfid", "PFID", "Fréchet distance after tokens were replaced"),
         "perturbed-frechet-distance": _pictures(
-            "perturbed", "PerturbedFrechetDistance", "pFID on features of your choice"
+            "pfid", "PerturbedFrechetDistance", "pFID on features of your choice"
         ),
         "perturbed-psnr": _pictures(
             "perturbed", "PerturbedPSNR", "PSNR after tokens were replaced by near ones"
@@ -373,7 +373,7 @@ STATISTICS = Registry(
             "tokbench.metrics.image.perturbed:perturbed_error", "image", "PSNR, tokens replaced"
         ),
         "perturbed-moments": Entry(
-            "tokbench.metrics.image.perturbed:perturbed_moments", "image", "tokens replaced"
+            "tokbench.metrics.image.pfid:perturbed_moments", "image", "tokens replaced"
         ),
         "latent-noise-error": Entry(
             "tokbench.metrics.image.perturbed:latent_noise_error", "image", "PSNR, noisy latents"

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tokbench.errors import UserError, near
 from tokbench.measured import Better, Measured
 from tokbench.registry import METRICS
@@ -60,6 +62,22 @@ class Metric:
         parts = [f"{key}:{value}" for key, value in self.options().items()]
         parts += [f"{key}:{value}" for key, value in self.tags.items()]
         return "|".join([self.name, *parts, f"v{self.version}"])
+
+
+def mean_of_defined(
+    metric: Metric, measured: Measured, label: str, column: str, why: str
+) -> Iterator[Score]:
+    """Mean of a column over the images that have it (`column:n`), and how many have not: `why`,
+    such as "a side under 32 pixels"."""
+    defined, samples = measured.totals(f"{column}:n"), measured.totals("samples")
+    refused = dict.fromkeys(np.flatnonzero(defined == 0).tolist(), f"every image has {why}")
+    yield from measured.ratio(label, column, f"{column}:n", metric.unit, metric.better, refused)
+    if 0 < defined.sum() < samples.sum():
+        left_out = (samples - defined).sum()
+        yield measured.score(
+            f"{label}/left-out", left_out, int(samples.sum()), unit="images",
+            note=f"{why}: left out",
+        )  # fmt: skip
 
 
 _OFFERS = {

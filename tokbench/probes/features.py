@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import io
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from tokbench.errors import MissingExtra, UserError, near, one_line
-from tokbench.files import cache_dir, cache_write, sha256, sha256_file
+from tokbench.files import sha256, sha256_file
 from tokbench.probes import weights
+from tokbench.probes.kept import content_of, kept
 
 INCEPTION = "inception-v3-compat"
 """torch-fidelity's name for the Inception of 2015-12-05 with TensorFlow 1's resizing to 299."""
@@ -251,21 +251,7 @@ class RandomProjection:
 
 
 def kept_features(features: Features, pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """The features of pictures that will come again (originals), from the cache where they are
-    known by content."""
-    digest = sha256(
-        features.name, features.fingerprint(),
-        *(piece for each in pictures for piece in (str(each.shape), each.tobytes())),
-    )  # fmt: skip
-    path = cache_dir() / "features" / digest[:2] / f"{digest}.npy"
-    try:
-        known = np.load(path, allow_pickle=False)
-        if known.ndim == 2 and len(known) == len(pictures):
-            return known
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or cut short by a power cut
-    made = features(pictures)
-    file = io.BytesIO()
-    np.save(file, made, allow_pickle=False)
-    cache_write(path, file.getvalue())
-    return made
+    """The features of pictures that will come again (originals)."""
+    return kept(features, content_of(*pictures), lambda: {"features": features(pictures)})[
+        "features"
+    ]

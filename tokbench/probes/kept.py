@@ -1,15 +1,22 @@
-"""What a probe found in an original, kept by content: originals come again with every tokenizer."""
+"""What a probe found in an original, kept by content: originals come again with every tokenizer.
+
+A cache that cannot be read or written changes nothing but the time.
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
+import msgspec
 import numpy as np
 
-from tokbench.files import cache_dir, cache_write
+from tokbench.files import cache_dir, cache_write, sha256
+
+Found = TypeVar("Found")
 
 
 class Probe(Protocol):
@@ -21,12 +28,19 @@ class Probe(Protocol):
         """Hex digest of its weights and of the versions of what runs it."""
 
 
+def content_of(*arrays: np.ndarray) -> str:
+    """Hash of what arrays hold."""
+    pieces: list[str | bytes] = []
+    for each in arrays:
+        pieces += [str(each.dtype), str(each.shape), np.ascontiguousarray(each).tobytes()]
+    return sha256(*pieces)
+
+
 def kept(
     probe: Probe, content: str, make: Callable[[], dict[str, np.ndarray]]
 ) -> dict[str, np.ndarray]:
-    """`make()`, or what it gave before for the same content (a hex digest) and probe."""
-    folder = cache_dir() / "probes" / f"{probe.name}-{probe.fingerprint()[:12]}" / content[:2]
-    path = folder / f"{content[2:]}.npz"
+    """`make()`, or the arrays it gave before for the same content (a hex digest) and probe."""
+    path = _path(probe.name, probe.fingerprint(), content, "npz")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
@@ -37,3 +51,22 @@ def kept(
     np.savez(file, allow_pickle=False, **made)
     cache_write(path, file.getvalue())
     return made
+
+
+def remembered(
+    probe: str, fingerprint: str, content: str, ask: Callable[[], Found], kind: Any = Any
+) -> Found:
+    """`ask()`, or what it gave before for the same content: something JSON can hold, of type
+    `kind`."""
+    path = _path(probe, fingerprint, content, "json")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError):
+        found = ask()
+    cache_write(path, msgspec.json.encode(found))
+    return found
+
+
+def _path(probe: str, fingerprint: str, content: str, suffix: str) -> Path:
+    folder = cache_dir() / "probes" / f"{probe}-{fingerprint[:16]}" / content[:2]
+    return folder / f"{content[2:32]}.{suffix}"

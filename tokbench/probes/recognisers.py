@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tokbench.probes.remembered import remembered
+from tokbench.probes.kept import content_of, remembered
 
 
 class Recogniser(Protocol):
@@ -42,7 +42,5 @@ def recogniser(name: str) -> Recogniser:
 
 def heard_before(probe: Recogniser, clip: np.ndarray, vocabulary: Sequence[str] | None) -> str:
     """What it hears in an original: from the cache where it heard it before."""
-    found = remembered(
-        probe.name, probe.fingerprint(vocabulary), clip, lambda: probe.hear(clip, vocabulary)
-    )
-    return str(found)
+    mark, content = probe.fingerprint(vocabulary), content_of(clip)
+    return remembered(probe.name, mark, content, lambda: probe.hear(clip, vocabulary), str)

@@ -14,7 +14,7 @@ from tokbench.measured import Measured
 from tokbench.media import EncodedMedia
 from tokbench.metrics.audio.clipwise import Found, column, mean
 from tokbench.metrics.audio.probed import Probed
-from tokbench.probes.remembered import remembered
+from tokbench.probes.kept import content_of, remembered
 from tokbench.statistics import Statistic
 from tokbench.types import Score
 
@@ -35,7 +35,7 @@ def opinions(encoded: EncodedMedia, name: str) -> Statistic:
             if reason:
                 found: list[Found] = [reason] * len(probe.facets)
             elif side == "original":
-                found = remembered(probe.name, mark, clip, partial(_rated, probe, clip))
+                found = remembered(probe.name, mark, content_of(clip), partial(_rated, probe, clip))
             else:
                 found = _rated(probe, clip)
             rows[side].append(found)

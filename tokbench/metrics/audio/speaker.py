@@ -15,7 +15,7 @@ from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.audio.clipwise import Found, column, mean
 from tokbench.metrics.audio.probed import Probed
-from tokbench.probes.remembered import remembered
+from tokbench.probes.kept import content_of, remembered
 from tokbench.statistics import Statistic
 from tokbench.types import Score
 
@@ -42,7 +42,7 @@ def voices(encoded: EncodedMedia, embeddings: str = "no") -> Statistic:
             found.append(reason)
             continue
         before, after = pair.mono("raw", probe.rate)
-        kept = remembered(probe.name, mark, before, partial(_embedded, probe, before))
+        kept = remembered(probe.name, mark, content_of(before), partial(_embedded, probe, before))
         table[:, :, row] = kept, probe.embed(after)
         found.append(float(table[0, :, row] @ table[1, :, row]))
         speaker = pair.sample.notes.get("speaker")

@@ -9,7 +9,7 @@ import numpy as np
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.image.pixels import luma
-from tokbench.metrics.metric import Metric
+from tokbench.metrics.metric import Metric, mean_of_defined
 from tokbench.statistics import Statistic
 from tokbench.types import Score
 
@@ -105,14 +105,5 @@ class MultiScaleSSIM(Metric):
         self.label = self.name if on == "rgb" else f"{self.name}-{on}"
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        defined, samples = measured.totals(f"{self._column}:n"), measured.totals("samples")
-        small = f"every image has a side under {LEAST} pixels"
-        refused = dict.fromkeys(np.flatnonzero(defined == 0).tolist(), small)
-        yield from measured.ratio(
-            self.label, self._column, f"{self._column}:n", self.unit, self.better, refused
-        )
-        if 0 < defined.sum() < samples.sum():
-            yield measured.score(
-                f"{self.label}/left-out", (samples - defined).sum(), int(samples.sum()),
-                unit="images", note=f"a side under {LEAST} pixels: left out",
-            )  # fmt: skip
+        why = f"a side under {LEAST} pixels"
+        yield from mean_of_defined(self, measured, self.label, self._column, why)

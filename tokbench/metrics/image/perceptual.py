@@ -9,7 +9,7 @@ import numpy as np
 
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
-from tokbench.metrics.metric import Metric
+from tokbench.metrics.metric import Metric, mean_of_defined
 from tokbench.probes.perceptual import TRUNKS, perceptual
 from tokbench.statistics import Statistic
 from tokbench.types import Score, Tokenizer
@@ -61,15 +61,5 @@ class LPIPS(Metric):
         return super().lacks(tokenizer) or self._missing
 
     def result(self, measured: Measured) -> Iterator[Score]:
-        defined, samples = measured.totals(f"{self._column}:n"), measured.totals("samples")
-        least = perceptual(self.net).least
-        small = f"every image has a side under {least} pixels"
-        refused = dict.fromkeys(np.flatnonzero(defined == 0).tolist(), small)
-        yield from measured.ratio(
-            self.label, self._column, f"{self._column}:n", self.unit, self.better, refused
-        )
-        if 0 < defined.sum() < samples.sum():
-            yield measured.score(
-                f"{self.label}/left-out", (samples - defined).sum(), int(samples.sum()),
-                unit="images", note=f"a side under {least} pixels: left out",
-            )  # fmt: skip
+        why = f"a side under {perceptual(self.net).least} pixels"
+        yield from mean_of_defined(self, measured, self.label, self._column, why)
