@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -155,7 +154,9 @@ def resolve(spec: str) -> Resolved:
         name = _short_name(Path(reference), given) if own else spec
         return Resolved(loader, reference, name, given, family)
     if path.exists():
-        family = sniff(path)
+        from tokbench.tokenizers.text.families import family_of
+
+        family = family_of(path)
         return Resolved(TOKENIZERS.get(family), str(path), _short_name(path, given), given, family)
     if "/" in bare or bare.endswith((".json", ".model", ".tiktoken", ".txt")):
         hint = f"; did you mean 'hf:{bare}'?" if bare.count("/") == 1 and "." not in bare else ""
@@ -261,52 +262,3 @@ def _short_name(path: Path, given: dict[str, str]) -> str:
     name = f"{path.resolve().parent.name}/{path.name}" if path.name in generic else path.name
     query = "&".join(f"{key}={value}" for key, value in given.items())
     return f"{name}?{query}" if query else name
-
-
-def sniff(path: Path) -> str:
-    """The family of a file or folder, by its content."""
-    if path.is_dir():
-        for name, family in (
-            ("tokenizer.json", "hf"),
-            ("tokenizer_config.json", "hf"),
-            ("encoder.json", "gpt2-bpe"),
-            ("merges.txt", "gpt2-bpe"),
-        ):
-            if (path / name).is_file():
-                return family
-        raise UserError(
-            f"{path}: no tokenizer in this folder (looked for tokenizer.json, "
-            "tokenizer_config.json, encoder.json + vocab.bpe, vocab.json + merges.txt)"
-        )
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise UserError(f"{path}: cannot read: {error.strerror}") from error
-    if not head:
-        raise UserError(f"{path}: the file is empty")
-    if head.lstrip()[:1] == b"{":
-        return _sniff_json(path)
-    first = head.split(b"\n", 1)[0].split()
-    if (len(first) == 2 and first[1].isdigit()) or path.suffix == ".tiktoken":
-        return "tiktoken"
-    if head[:1] == b"\x0a" or path.suffix == ".model":
-        return "sentencepiece"  # it begins with field 1 of ModelProto: the first piece
-    if b"[UNK]" in head or path.name == "vocab.txt":
-        return "wordpiece"
-    raise UserError(
-        f"{path}: not a tokenizer file that tokbench knows "
-        "(tokenizer.json, tekken.json, *.model, *.tiktoken, vocab.txt)"
-    )
-
-
-def _sniff_json(path: Path) -> str:
-    try:
-        keys = json.loads(path.read_bytes()).keys()
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from error
-    if "model" in keys:
-        return "tokenizers"
-    if {"config", "vocab"} <= keys:
-        return "tekken"
-    raise UserError(f"{path}: JSON, but neither a tokenizer.json (no 'model') nor a tekken.json")

@@ -440,12 +440,6 @@ def test_chat_counts_what_a_model_is_sent(saved: Path) -> None:
     assert chat.fingerprint() != load_tokenizer(f"hf:{saved}").fingerprint()
 
 
-def test_chat_without_jinja2_says_what_is_missing(saved: Path, monkeypatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install jinja2"):
-        load_tokenizer(f"hf:{saved}?chat=user")
-
-
 def test_options_are_checked(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="specials=all: choose none or add"):
         load_tokenizer(f"hf:{saved}?specials=all")
