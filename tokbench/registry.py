@@ -40,7 +40,11 @@ TOKENIZERS = Registry(
         "avif": _image("codecs", "avif", "AVIF at a quality, avif:60"),
         "resize": _image("codecs", "resize", "ceiling: down to N × N and back, resize:256"),
         "vq": _image("quantised", "vq", "k-means of patches, vq:16x1024 (side × codes)"),
-        "rvq": _image("quantised", "rvq", "residual k-means of patches, rvq:16x1024x4 (levels)"),
+        "rvq": Entry(
+            "tokbench.tokenizers.image.quantised:rvq",
+            "image, audio",
+            "residual k-means of patches, rvq:16x1024x4; of spectra, rvq:8x1024@50hz",
+        ),
         "pq": _image("quantised", "pq", "product quantisation of patches, pq:16x1024x4 (parts)"),
         "fsq": _image("quantised", "fsq", "FSQ of patches' principal components, fsq:8x8x8x5x5x5"),
         "kmeans()": _image("quantised", "kmeans_of", "k-means of latents, kmeans(SPEC,K=1024)"),

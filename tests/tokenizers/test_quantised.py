@@ -17,7 +17,7 @@ from tokbench.files import cache_dir
 from tokbench.image.fitting import fit, restored
 from tokbench.image.pictures import save_png
 from tokbench.specs import load_tokenizer, resolve
-from tokbench.tokenizers.image.quantisers import Product, Residual, Scalar, TooFew, centroids
+from tokbench.tokenizers.quantisers import Product, Residual, Scalar, TooFew, centroids
 from tokbench.types import Codes
 
 
@@ -163,7 +163,7 @@ def test_the_same_codebook_in_any_process_and_with_any_threads(pictures, tmp_pat
 def test_what_was_learnt_is_cached_by_content(pictures, monkeypatch):
     spec = f"vq:8x24?on={pictures}"
     first = load_tokenizer(spec)
-    monkeypatch.setattr("tokbench.tokenizers.image.quantisers.centroids", None)
+    monkeypatch.setattr("tokbench.tokenizers.quantisers.centroids", None)
     assert load_tokenizer(spec).fingerprint() == first.fingerprint()
     assert (cache_dir() / "trained").is_dir()
 
@@ -216,7 +216,7 @@ def test_specs_around_specs(tmp_path):
         ("fsq:64x64x64x64x64", "1,073,741,824 codes; 16,777,216 at most"),
         ("vq:8x16?onn=x", "did you mean 'on'"),
         ("vq:8x16?on=numbers", "text data; give images"),
-        ("vq:64x4096", "distinct vectors for 4,096 codes; give more pictures"),
+        ("vq:64x4096", "distinct vectors for 4,096 codes; give more images"),
         ("kmean(vq:8x16)", "did you mean 'kmeans'"),
         ("kmeans()", "of what"),
         ("kmeans", "is made of another tokenizer; write kmeans(SPEC)"),

@@ -9,45 +9,36 @@ bytes; what was learnt stays in the cache under a hash of all that it depends on
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from tokbench.dataset import Dataset, open_dataset
 from tokbench.errors import UserError
-from tokbench.files import atomic_write, cache_dir, sha256
-from tokbench.image.fitting import fit
-from tokbench.media_parts import MediaPart
 from tokbench.specs import Options, load_tokenizer
 from tokbench.tokenizers.image.adapter import ImageTokenizer
-from tokbench.tokenizers.image.quantisers import (
-    KINDS,
+from tokbench.tokenizers.image.vectors import Latents, Patches, Pictures
+from tokbench.tokenizers.learnt import Field, Recipe
+from tokbench.tokenizers.quantisers import (
     Product,
     Quantiser,
     Residual,
     Scalar,
-    TooFew,
 )
-from tokbench.tokenizers.image.vectors import Field, Latents, Patches, Source
-from tokbench.types import Codes, Ragged, TokenizerSpec
+from tokbench.types import Codes, Ragged, Tokenizer, TokenizerSpec
 
-VERSION = 1
-"""Raise it when a change changes what is learnt: it is part of the cache's key."""
+PICTURES = "photos-mini"
+"""What is learnt from where nothing else is said."""
 _CODES = 1 << 24
 """Ids of a level, at most: a codebook is a table."""
-_EACH = 32
-"""Vectors for each code to learn from; of more, an even sample is taken."""
 
 
 class Quantised(ImageTokenizer):
     """Vectors from a source, and a quantiser for them."""
 
-    def __init__(self, name: str, source: Source, quantiser: Quantiser, algorithm: str, on: str):
+    def __init__(self, name: str, source: Pictures, quantiser: Quantiser, algorithm: str, on: str):
         self.name, self._source, self._quantiser = name, source, quantiser
         learnt = sum(array.size for array in quantiser.arrays().values())
         within, inner = source.spec, getattr(source, "inner", None)
@@ -110,74 +101,19 @@ class Lattice(Quantised):
         return self._tree.query(points, k=k + 1)[1][:, 1:]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What is learnt: a kind of quantiser, its numbers, and how many codes they come to."""
-
-    kind: str
-    numbers: tuple[int, ...]
-    codes: int
-    learn: Callable[[np.ndarray], Quantiser]
-
-    def learnt(self, source: Source, options: Options) -> tuple[Quantiser, str]:
-        """From the cache, or from the pictures of the option `on`; and the name of the data."""
-        on, split = str(options.take("on", "photos-mini")), options.take("split")
-        limit = options.integer("limit", 0, 0, 1 << 40)
-        options.done()  # before the work, not after it
-        dataset = open_dataset(on, split)
-        if dataset.modality != "image":
-            raise UserError(f"{options.name}: on={on}: {dataset.modality} data; give images")
-        numbers = map(str, (VERSION, limit, *self.numbers))
-        key = sha256(self.kind, *numbers, source.identity(), dataset.fingerprint)
-        path = cache_dir() / "trained" / f"{key}.npz"
-        if not path.exists():
-            try:
-                made = self.learn(_sample(dataset, source, limit, _EACH * self.codes))
-            except TooFew as error:
-                raise UserError(
-                    f"{options.name}: {dataset.label} gives {error.found:,} distinct vectors for "
-                    f"{self.codes:,} codes; give more pictures with on= or ask for fewer codes"
-                ) from error
-            file = io.BytesIO()
-            np.savez(file, allow_pickle=False, **made.arrays())
-            atomic_write(path, file.getvalue())
-        with np.load(path, allow_pickle=False) as arrays:
-            return KINDS[self.kind](**{name: arrays[name] for name in arrays.files}), dataset.label
-
-
-def _sample(dataset: Dataset, source: Source, limit: int, most: int) -> np.ndarray:
-    """The vectors of all pictures; of more than `most`, a seeded even choice in their order."""
-    rng = np.random.default_rng(0)
-    kept, draws = np.empty((0, 0)), np.empty(0)
-    for batch in _batches(dataset, source.spec, limit):
-        found = np.concatenate([field.vectors for field in source.fields(batch)[0]])
-        kept = np.concatenate([kept, found]) if kept.size else found
-        draws = np.concatenate([draws, rng.random(len(found))])
-        if len(kept) > most:
-            chosen = np.sort(np.argpartition(draws, most)[:most])
-            kept, draws = kept[chosen], draws[chosen]
-    if not kept.size:
-        raise UserError(f"{dataset.label}: no picture can be read")
-    return kept
-
-
-def _batches(dataset: Dataset, spec: TokenizerSpec, limit: int) -> Iterator[list[np.ndarray]]:
-    for number, part in enumerate(dataset.parts):
-        assert isinstance(part, MediaPart)
-        for piece in part.slices(number, 16, 1 << 25, limit or None):
-            samples, _ = part.read_samples(piece)
-            if pixels := [fit(s.data, spec).pixels for s in samples if s.data is not None]:
-                yield pixels
-
-
 def vq(reference: str, options: Options) -> Quantised:
     """`vq:16x1024`: patches of 16 × 16 pixels, 1024 centroids."""
     side, size = _numbers(reference, options, "SIDExCODES, such as vq:16x1024", 2)
     return _residual(Patches(side), size, 1, options)
 
 
-def rvq(reference: str, options: Options) -> Quantised:
-    """`rvq:16x1024x4`: four levels of 1024 centroids, each for what is left; tokens=2 keeps two."""
+def rvq(reference: str, options: Options) -> Tokenizer:
+    """`rvq:16x1024x4`: four levels of 1024 centroids, each for what is left; tokens=2 keeps two.
+    `rvq:8x1024@50hz` is of clips."""
+    if reference.endswith("hz"):
+        from tokbench.tokenizers.audio.transformed import load
+
+        return load(reference, options)
     form = "SIDExCODESxLEVELS, such as rvq:16x1024x4"
     side, size, levels = _numbers(reference, options, form, 3)
     return _residual(Patches(side), size, levels, options)
@@ -191,7 +127,7 @@ def pq(reference: str, options: Options) -> Quantised:
         raise UserError(f"{options.name}: {parts} parts do not divide {side} rows")
     recipe = Recipe("product", (size, parts), size, lambda v: Product.learnt(v, size, parts))
     source = Patches(side)
-    quantiser, on = recipe.learnt(source, options)
+    quantiser, on = recipe.learnt(source, options, PICTURES)
     return Quantised(options.name, source, quantiser, f"product quantisation, {parts} parts", on)
 
 
@@ -219,17 +155,17 @@ def fsq_of(inner: str, options: Options) -> Quantised:
     return _scalar(_latents(inner, options), levels, options)
 
 
-def _residual(source: Source, size: int, levels: int, options: Options) -> Quantised:
+def _residual(source: Pictures, size: int, levels: int, options: Options) -> Quantised:
     tokens = options.integer("tokens", levels, 1, levels) if levels > 1 else levels
     recipe = Recipe("residual", (size, levels), size, lambda v: Residual.learnt(v, size, levels))
-    quantiser, on = recipe.learnt(source, options)
+    quantiser, on = recipe.learnt(source, options, PICTURES)
     assert isinstance(quantiser, Residual)
     kept = f"{tokens} of {levels}" if tokens < levels else levels
     name = "k-means" if levels == 1 else f"residual quantisation, {kept} levels"
     return Quantised(options.name, source, Residual(quantiser.books, tokens), name, on)
 
 
-def _scalar(source: Source, levels: str, options: Options) -> Quantised:
+def _scalar(source: Pictures, levels: str, options: Options) -> Quantised:
     counts = tuple(int(level) for level in levels.split("x") if level.isdecimal())
     if levels != "x".join(map(str, counts)) or not counts or min(counts) < 2:
         raise UserError(f"{options.name}: {levels}: write levels of 2 or more as 8x8x8x5x5x5")
@@ -244,7 +180,7 @@ def _scalar(source: Source, levels: str, options: Options) -> Quantised:
             )
         return Scalar.learnt(vectors, counts)
 
-    quantiser, on = Recipe("scalar", counts, 1 << 12, learn).learnt(source, options)
+    quantiser, on = Recipe("scalar", counts, 1 << 12, learn).learnt(source, options, PICTURES)
     name = f"FSQ {levels} over principal components"
     return Lattice(options.name, source, quantiser, name, on)
 

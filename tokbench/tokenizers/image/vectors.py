@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from tokbench.image.fitting import fit
 from tokbench.tokenizers.image.adapter import ImageTokenizer
-from tokbench.types import Codes, TokenizerSpec
+from tokbench.tokenizers.learnt import Field, Source
+from tokbench.types import Codes, Sample, TokenizerSpec
 
 
-class Field(NamedTuple):
-    """The vectors (n, d) of one picture and the shape in which they lie."""
+class Pictures(Source, Protocol):
+    """A source of vectors of pictures, which it puts together again."""
 
-    vectors: np.ndarray
-    shape: tuple[int, ...]
-
-
-class Source(Protocol):
-    """Where vectors come from and go to: whole numbers, in multiples of 1 / `unit`."""
-
-    unit: int
-    spec: TokenizerSpec
-
-    def identity(self) -> str: ...
-    def fields(self, batch: Sequence[np.ndarray]) -> tuple[list[Field], Codes]: ...
     def pictures(self, fields: list[Field], codes: Codes) -> list[np.ndarray]: ...
+
+
+def prepared(samples: Sequence[Sample], spec: TokenizerSpec) -> list[np.ndarray]:
+    """The pictures that could be read, as a tokenizer of that spec takes them."""
+    return [fit(sample.data, spec).pixels for sample in samples if sample.data is not None]
 
 
 class Patches:
@@ -39,6 +34,9 @@ class Patches:
         self.spec = TokenizerSpec(
             modality="image", value_range=(0.0, 255.0), size_multiple=side, parameters=0
         )
+
+    def prepared(self, samples: Sequence[Sample]) -> list[np.ndarray]:
+        return prepared(samples, self.spec)
 
     def identity(self) -> str:
         return f"patches {self._side}"
@@ -69,6 +67,9 @@ class Latents:
 
     def __init__(self, inner: ImageTokenizer):
         self.inner, self.spec = inner, inner.spec
+
+    def prepared(self, samples: Sequence[Sample]) -> list[np.ndarray]:
+        return prepared(samples, self.spec)
 
     def identity(self) -> str:
         return f"latents {self.inner.fingerprint()}"
