@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from html import escape
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from tokbench.evidence import Example, Failure
 from tokbench.files import PACKAGE, read_bytes, sha256
 from tokbench.strict import load_json
 from tokbench.types import Score, TokenizerSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 LARGEST = 64 << 20
@@ -118,6 +122,36 @@ class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def score_signature(self, score: Score) -> str:
         """The full signature of one score: metric, options, version, data, tokenizer."""
         return f"{score.metric}|{self.signature}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each score. Columns: task, tokenizer, score, facet, value, low, high, n,
+        unit, better, signature, note, key. What was not measured is NaN, and `note` says why."""
+        import pandas as pd
+
+        rows = []
+        for score in self.scores:
+            name, _, facet = score.name.partition("/")
+            rows.append((
+                self.task, self.tokenizer, name, facet, score.value, score.low, score.high,
+                score.n, score.unit, score.better, self.score_signature(score), score.note,
+                self.key,
+            ))  # fmt: skip
+        columns = (
+            "task tokenizer score facet value low high n unit better signature note key"
+        ).split()
+        kinds = dict.fromkeys(("value", "low", "high"), "float64")
+        return pd.DataFrame(rows, columns=columns).astype(kinds)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the scores of the whole data, escaped."""
+        table = self.to_frame()
+        whole = table[table["facet"] == ""]
+        columns = ["score", "value", "low", "high", "n", "unit", "better"]
+        shown = whole[columns].to_html(index=False, escape=True, na_rep="—", float_format="%.4g")
+        about = self.about.dataset
+        title = f"{self.tokenizer} on {self.task} ({about.name}:{about.split}, n = {about.samples})"
+        head = f"<p><strong>{escape(title)}</strong></p>"
+        return f"{head}{shown}<p><code>{escape(self.signature)}</code></p>"
 
     def to_json(self) -> bytes:
         """One score a line: small, readable, and git can show what changed."""
