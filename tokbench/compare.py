@@ -138,7 +138,7 @@ def differences(
                     first.task, name, a.unit, a.better, a.value, b.value, record.tokenizer, *known
                 )
             )
-    return _corrected(found)
+    return corrected(found)
 
 
 def paired(draws: np.ndarray, difference: float) -> tuple[float, float, float]:
@@ -168,7 +168,8 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _corrected(found: list[Difference]) -> list[Difference]:
+def corrected(found: list[Difference]) -> list[Difference]:
+    """The differences with p-values adjusted over all of them."""
     from dataclasses import replace
 
     tested = [i for i, d in enumerate(found) if d.p is not None]

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 Row = Sequence[Any]
@@ -65,6 +65,38 @@ def as_markdown(header: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> 
     return "\n".join(
         "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
         for line in lines
+    )
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    **{sign: "\\" + sign for sign in "&%$#_{}"}, "—": "---", "…": r"\dots{}",
+}  # fmt: skip
+
+
+def as_latex(
+    header: Row,
+    rows: Sequence[Row],
+    right: Sequence[int] = (),
+    bold: Collection[tuple[int, int]] = (),
+) -> str:
+    """A `tabular` for the package booktabs. bold: cells as (row, column)."""
+
+    def written(cell: Any) -> str:
+        return "".join(_LATEX.get(sign, sign) for sign in " ".join(str(cell).split()))
+
+    columns = "".join("r" if column in right else "l" for column in range(len(header)))
+    lines = [" & ".join(map(written, header)), r"\midrule"]
+    for number, row in enumerate(rows):
+        cells = [
+            rf"\textbf{{{written(cell)}}}" if (number, column) in bold else written(cell)
+            for column, cell in enumerate(row)
+        ]
+        lines.append(" & ".join(cells))
+    body = "\n".join(line if line.startswith(r"\midrule") else rf"{line} \\" for line in lines)
+    return (
+        f"% \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n"
+        "\\bottomrule\n\\end{tabular}\n"
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from tokbench.commands.compare import filed_records, question_of
 from tokbench.commands.evaluate import measure_all
-from tokbench.errors import FAILURES, FINE
-from tokbench.leaderboard import records
+from tokbench.errors import FAILURES, FINE, UserError, near
+from tokbench.leaderboard import default_folder, records
 from tokbench.record import Record
-from tokbench.report.document import write
+from tokbench.report.document import target, write
 from tokbench.report.subjects import Subject
 from tokbench.specs import expanded, resolve
 from tokbench.task import task_paths
@@ -20,30 +21,71 @@ Filed = tuple[Record, Path]
 
 def report(options: argparse.Namespace, given: list[str]) -> int:
     """Write the page about every subject; print where it is."""
-    named = [each for subject in options.subject for each in expanded(subject)]
-    found: list[tuple[str | None, list[Filed]]] = []
-    for subject in named:
-        filed = filed_records(subject)
-        if filed is None and subject in task_paths():
-            from tokbench.leaderboard import default_folder
-
-            found += [(None, [pair]) for pair in records(default_folder(), subject)]
-            continue
-        if filed is None:
-            resolve(subject)  # an unknown last one shows before the first is measured
-        found.append((None if filed else subject, filed or []))
+    out = Path(options.out)
+    target(out, options.single_file)  # what cannot be written shows before anything is measured
+    found = [pair for subject in options.subject for pair in _named(subject)]
     runs = argparse.Namespace(**{**vars(options), "out": options.runs})
-    subjects: dict[str, Subject] = {}
+    subjects: list[Subject] = []
     for spec, filed in found:
-        own = measure_all([spec], runs, given) if spec else filed
-        for record, path in own:
-            fingerprint = record.about.tokenizer.fingerprint
-            one = subjects.setdefault(fingerprint, Subject(record.tokenizer, {}, {}, {}, spec))
-            one.records[record.task] = (record, path)
+        for record, path in measure_all([spec], runs, given) if spec else filed:
+            one = _of(subjects, record, spec)
+            known = one.records.get(record.task)
+            if known is None or known[0].provenance.created < record.provenance.created:
+                one.records[record.task] = (record, path)
             one.tasks[record.task] = question_of(record, options)[0]
             if options.data:
                 one.data[record.task] = options.data
-    page = write(list(subjects.values()), Path(options.out), options.single_file)
+    _name_apart(subjects)
+    page = write(subjects, out, options.single_file)
     print(page)
-    failed = any(r.failures for one in subjects.values() for r, _ in one.records.values())
+    failed = any(r.failures for one in subjects for r, _ in one.records.values())
     return FAILURES if failed else FINE
+
+
+def _named(subject: str) -> Iterator[tuple[str | None, list[Filed]]]:
+    """What a subject stands for: a spec to measure, or records. Raises `UserError` for neither."""
+    for each in expanded(subject):
+        filed = filed_records(each)
+        if filed is not None:
+            yield None, filed
+        elif each in task_paths():
+            yield None, records(default_folder(), each)
+        else:
+            try:
+                resolve(each)  # an unknown last one shows before the first is measured
+            except UserError as error:
+                hint = near(each, task_paths(), 0.75)
+                raise UserError(f"{error}{hint and f'{hint[:-1]}, a task?'}") from error
+            yield each, []
+
+
+def _of(subjects: list[Subject], record: Record, spec: str | None) -> Subject:
+    """The tokenizer that a record belongs to: a new one where the known one has answered
+    another question of that task."""
+    for one in subjects:
+        first = next(iter(one.records.values()))[0]
+        if first.about.tokenizer.fingerprint == record.about.tokenizer.fingerprint:
+            known = one.records.get(record.task)
+            if known is None or known[0].key == record.key:
+                one.spec = one.spec or spec
+                return one
+    subjects.append(Subject(record.tokenizer, {}, {}, {}, spec))
+    return subjects[-1]
+
+
+def _name_apart(subjects: list[Subject]) -> None:
+    """Names that no two subjects share: by fingerprint, then by what was asked."""
+    for name in {one.name for one in subjects}:
+        twins = [one for one in subjects if one.name == name]
+        if len(twins) < 2:
+            continue
+        seen: dict[str, int] = {}
+        prints = [_first(one).about.tokenizer.fingerprint[:6] for one in twins]
+        for one, mark in zip(twins, prints, strict=True):
+            label = f"{name} #{mark}" if len(set(prints)) > 1 else name
+            seen[label] = seen.get(label, 0) + 1
+            one.name = label if seen[label] == 1 else f"{label} ({seen[label]})"
+
+
+def _first(subject: Subject) -> Record:
+    return next(iter(subject.records.values()))[0]

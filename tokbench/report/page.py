@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import mimetypes
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tokbench import tables
+from tokbench import own_version, tables
+from tokbench.report import datatables
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,14 +26,38 @@ if TYPE_CHECKING:
 INK = "#0a0b0c"
 """The colour of a figure's text and lines, which follows the page's own in light and dark."""
 
+GENERATOR = "tokbench report"
+"""How a page says whose it is."""
+
+SHOWN_ROWS = 25
+"""Rows of a table's first page."""
+
+LONGEST = 96
+"""Characters of a name that a page or a figure shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page with a place in its contents. key: its anchor, unique in the page."""
+    """A part of the page with a place in its contents. key: its anchor, unique in the page.
+
+    part: what the sections beside it share (`Scores`); the contents name it once.
+    """
 
     key: str
     title: str
     body: Markup
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that shows one thing and is sorted and exported as another.
+
+    value: a number, text, or None for what was not measured.
+    """
+
+    shown: str | Markup
+    value: float | int | str | None
 
 
 @dataclass
@@ -43,6 +72,7 @@ class Page:
     title: str
     single: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def templates(self) -> Environment:
@@ -56,7 +86,9 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        found.filters["number"] = tables.number
+        found.filters |= {"number": tables.number, "short": short, "interval": _interval}
+        found.filters["groupby_order"] = _runs
+        found.globals |= {"ARROWS": ARROWS, "version": own_version()}
         return found
 
     def fill(self, template: str, **values: Any) -> Markup:
@@ -68,23 +100,42 @@ class Page:
         if self.single:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
             return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        if self.files.get(path, content) != content:
+            parts = PurePosixPath(path)
+            path = str(parts.with_stem(self._own(parts.stem)))
         self.files[path] = content
         return path
 
+    def _own(self, name: str) -> str:
+        """The name, numbered where the page has it already."""
+        self.names[name] = self.names.get(name, 0) + 1
+        return name if self.names[name] == 1 else f"{name}-{self.names[name]}"
+
     def figure(self, name: str, figure: Figure, caption: str, alt: str) -> Markup:
-        """A figure of matplotlib, drawn in the page and offered as SVG and PNG for papers.
+        """A figure of matplotlib, drawn in the page and offered as SVG and PNG for papers (as
+        SVG alone in a single file).
 
         name: of its files; alt: what it shows, for those who do not see it.
         """
         import matplotlib
 
+        name = self._own(name)
         drawn = {}
-        with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-            for form, about in (("svg", {"Date": None}), ("png", {"Software": None})):
+        forms: list[tuple[str, dict[str, Any]]] = [("svg", {"Date": None, "Creator": None})]
+        if not self.single:
+            forms.append(("png", {"Software": None}))
+        with (
+            matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}),
+            warnings.catch_warnings(),
+        ):
+            # The page's own fonts have the letters that matplotlib's has not.
+            warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from")
+            for form, about in forms:
                 file = io.BytesIO()
                 figure.savefig(file, format=form, dpi=200, metadata=about)
                 drawn[form] = file.getvalue()
         inline = drawn["svg"][drawn["svg"].index(b"<svg") :].decode()
+        inline = _UNUSED.sub("", _METADATA.sub("", inline))
         links = {
             form: self.url(f"figures/{name}.{form}", content) for form, content in drawn.items()
         }
@@ -97,22 +148,104 @@ class Page:
         header: Sequence[str],
         rows: Sequence[Sequence[Any]],
         caption: str = "",
-        right: Sequence[int] = (),
+        right: Collection[int] = (),
+        *,
+        bold: Collection[tuple[int, int]] = (),
+        exports: tuple[Sequence[str], Sequence[Sequence[Any]]] | None = None,
     ) -> Markup:
-        """A sortable table, offered as CSV. Cells are text, numbers, None or markup; right:
-        columns of numbers."""
+        """A table to sort and filter, offered as CSV, Markdown and LaTeX (booktabs).
+
+        Cells are text, numbers, None (not measured), markup or `Cell`. right: columns of
+        numbers. bold: cells (row, column) of the best, where that can be told. exports: header
+        and rows of the files, where they say more than the page shows.
+        """
+        name = self._own(name)
         plain = [[_plain(cell) for cell in row] for row in rows]
-        csv = self.url(f"tables/{name}.csv", tables.as_csv(header, plain).encode())
+        out_header, out_rows = exports or (header, plain)
+        out_bold = () if exports else bold
+        out_right = [n for n in range(len(out_header)) if _numeric(out_rows, n)]
+        files = {
+            "csv": tables.as_csv(out_header, _blank(out_rows)),
+            "md": tables.as_markdown(out_header, _worded(out_rows), out_right),
+            "tex": tables.as_latex(out_header, _worded(out_rows), out_right, out_bold),
+        }
+        links = {
+            form: self.url(f"tables/{name}.{form}", content.encode())
+            for form, content in files.items()
+        }
         return self.fill(
-            "table.html", name=name, header=header, rows=rows, caption=caption, right=right, csv=csv
+            "table.html",
+            name=name,
+            header=header,
+            rows=[list(zip(row, line, strict=True)) for row, line in zip(rows, plain, strict=True)],
+            caption=caption,
+            right=set(right),
+            bold=set(bold),
+            sorted_by={n for n in range(len(header)) if _numeric(plain, n)},
+            links=links,
+            shown=SHOWN_ROWS,
+            labels={"csv": "CSV", "md": "Markdown", "tex": "LaTeX"},
         )
 
     def html(self, sections: Sequence[Section], **values: Any) -> bytes:
         """The whole page."""
-        return self.fill("page.html", sections=sections, **values).encode()
+        script = Markup(datatables.script())
+        return self.fill("page.html", sections=sections, datatables=script, **values).encode(
+            errors="replace"  # half a surrogate pair, which no file may hold
+        )
+
+
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+
+_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+_UNUSED = re.compile(r'(?<=<g) id="[A-Za-z]\w*_\d+"')
+"""Ids that nothing refers to, and that every figure has."""
+
+
+def short(text: str, most: int = LONGEST) -> str:
+    """A name as it is shown: on one line, its middle left out where it is very long."""
+    line = " ".join("".join(c if c.isprintable() or c == " " else " " for c in text).split())
+    return line if len(line) <= most else f"{line[: most - 20]}…{line[-19:]}"
+
+
+def unmarked(text: str, most: int = 48) -> str:
+    """A name as matplotlib draws it: on one line, without mathematics between dollar signs."""
+    return short(text, most).replace("$", r"\$")
+
+
+def _runs(items: Sequence[Any], name: str) -> list[tuple[Any, list[Any]]]:
+    """Items in order, in runs of equal attribute `name`."""
+    return [(key, list(run)) for key, run in groupby(items, lambda item: getattr(item, name))]
+
+
+def _interval(score: Any) -> str:
+    return tables.interval(score.low, score.high)
 
 
 def _plain(cell: Any) -> Any:
-    if cell is None:
-        return ""
+    if isinstance(cell, Cell):
+        cell = cell.value
+    if isinstance(cell, float) and cell != cell:
+        return None
     return cell.striptags() if isinstance(cell, Markup) else cell
+
+
+def _number(cell: Any) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
+    """Has the column numbers, and nothing else but what was not measured?"""
+    kept = [row[column] for row in rows if row[column] is not None]
+    return bool(kept) and all(map(_number, kept))
+
+
+def _blank(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [["" if cell is None else cell for cell in row] for row in rows]
+
+
+def _worded(rows: Sequence[Sequence[Any]]) -> list[list[str]]:
+    return [
+        [tables.number(cell) if cell is None or _number(cell) else str(cell) for cell in row]
+        for row in rows
+    ]

@@ -20,7 +20,7 @@ from tokbench.task import Task
 from tokbench.types import Tokenizer
 
 
-@dataclass
+@dataclass(eq=False)
 class Subject:
     """One tokenizer of a report.
 

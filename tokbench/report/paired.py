@@ -1,0 +1,170 @@
+"""Which tokenizers of a report answered the same question, and how they differ."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from tokbench.compare import Difference, corrected, paired, refuse_unlike, replicates
+from tokbench.errors import UserError
+from tokbench.leaderboard import question
+from tokbench.manifest import load_manifest, manifest_names
+from tokbench.record import Record
+from tokbench.report.groups import headlines
+from tokbench.report.subjects import Subject
+from tokbench.samples import Samples, aligned
+from tokbench.task import Task
+
+
+@dataclass
+class Comparison:
+    """The tokenizers that answered one question.
+
+    pairs: by score, first and second tokenizer: the difference second − first, Holm-corrected
+    over all of them. why: why there are none, where there are none.
+    """
+
+    task: str
+    title: str
+    names: list[str]
+    records: list[Record]
+    pairs: dict[tuple[str, str, str], Difference] = field(default_factory=dict)
+    why: str = ""
+
+    def score_names(self) -> list[str]:
+        """Headline scores that two or more have."""
+        found = [score.name for record in self.records for score in headlines(record)]
+        return [name for name in dict.fromkeys(found) if len(self.ranking(name)) > 1]
+
+    def _values(self, score: str) -> list[tuple[str, float]]:
+        named = zip(self.names, self.records, strict=True)
+        found = [(name, record.score(score)) for name, record in named]
+        return [(name, s.value) for name, s in found if s is not None and s.value is not None]
+
+    def better(self, score: str) -> str:
+        return next((s.better for r in self.records if (s := r.score(score))), "neither")
+
+    def unit(self, score: str) -> str:
+        return next((s.unit for r in self.records if (s := r.score(score))), "")
+
+    def ranking(self, score: str) -> list[tuple[str, float]]:
+        """Tokenizers with their values, the best (or highest) first."""
+        sign = 1 if self.better(score) == "lower" else -1
+        return sorted(self._values(score), key=lambda pair: sign * pair[1])
+
+    def pair(self, score: str, first: str, second: str) -> Difference | None:
+        """The difference of two with paired evidence, in either order."""
+        return self.pairs.get((score, first, second)) or self.pairs.get((score, second, first))
+
+    def distinct(self, score: str, first: str, second: str) -> bool:
+        """Do they differ beyond doubt?"""
+        found = self.pair(score, first, second)
+        return found is not None and found.verdict in ("better", "worse", "higher", "lower")
+
+    def winner(self, score: str) -> str | None:
+        """The one that is better than every other beyond doubt."""
+        ranked = self.ranking(score)
+        if len(ranked) < 2 or self.better(score) == "neither":
+            return None
+        best = ranked[0][0]
+        return best if all(self.distinct(score, best, name) for name, _ in ranked[1:]) else None
+
+
+_made: weakref.WeakKeyDictionary[Subject, list[Comparison]] = weakref.WeakKeyDictionary()
+
+
+def comparisons(subjects: Sequence[Subject]) -> list[Comparison]:
+    """One for each question, in the order of the tasks; those of one tokenizer included where
+    others answered another question of the task. Empty for a report of one tokenizer."""
+    if len(subjects) < 2:
+        return []
+    if subjects[0] not in _made:
+        _made[subjects[0]] = list(_compared(subjects))
+    return _made[subjects[0]]
+
+
+def _compared(subjects: Sequence[Subject]) -> list[Comparison]:
+    found = []
+    for task in dict.fromkeys(task for subject in subjects for task in subject.records):
+        asked: dict[str, list[Subject]] = {}
+        for subject in subjects:
+            if task in subject.records:
+                asked.setdefault(question(subject.records[task][0]), []).append(subject)
+        for number, several in enumerate(asked.values(), 1):
+            title = task if len(asked) == 1 else f"{task}, question {number}"
+            one = Comparison(
+                task, title, [s.name for s in several], [s.records[task][0] for s in several]
+            )
+            if len(several) > 1:
+                try:
+                    one.pairs = _differences(several, one)
+                except UserError as error:
+                    one.why = str(error)
+                if not one.pairs and not one.why:
+                    one.why = "no evidence by sample lies beside the records"
+            found.append(one)
+    return found
+
+
+def unlike(found: Sequence[Comparison]) -> list[str]:
+    """How the questions of one task differ: the part of the signature, and both sides."""
+    lines = []
+    for first, second in combinations(found, 2):
+        if first.task == second.task:
+            try:
+                refuse_unlike(first.records[0], second.records[0])
+                lines.append(f"{first.title} and {second.title}: a metric's codebook size differs")
+            except UserError as error:
+                lines.append(str(error))
+    return lines
+
+
+def _differences(subjects: Sequence[Subject], one: Comparison) -> dict[tuple[str, str, str], Difference]:
+    """All pairs on the headline scores, from bootstrap replicates over the samples all have."""
+    names = one.score_names()
+    read = [subject.samples(one.task) for subject in subjects]
+    samples = _common([each for each in read if each is not None])
+    if len(samples) < len(read):
+        return {}
+    draws = [_draws(s, one.task, own, names) for s, own in zip(subjects, samples, strict=True)]
+    keys, made = [], []
+    for a, b in combinations(range(len(subjects)), 2):
+        for name in names:
+            x, y = one.records[a].score(name), one.records[b].score(name)
+            if x is None or y is None or x.value is None or y.value is None:
+                continue
+            if x.metric != y.metric or name not in draws[a] or name not in draws[b]:
+                continue
+            known = paired(draws[b][name] - draws[a][name], y.value - x.value)
+            keys.append((name, one.names[a], one.names[b]))
+            made.append(
+                Difference(one.task, name, x.unit, x.better, x.value, y.value, one.names[b], *known)
+            )
+    return dict(zip(keys, corrected(made), strict=True))
+
+
+def _common(samples: list[Samples]) -> list[Samples]:
+    """All on the rows that all have."""
+    if len(samples) < 2:
+        return samples
+    base = samples[0]
+    for other in samples[1:]:
+        base, _ = aligned(base, other)
+    return [aligned(base, each)[1] for each in samples]
+
+
+def _draws(subject: Subject, task: str, samples: Samples, names: Sequence[str]) -> dict[str, np.ndarray]:
+    record, _ = subject.records[task]
+    metrics = {score.metric for name in names if (score := record.score(name))}
+    asked: Task = subject.tasks[task]
+    known = {metric.signature() for metric in asked.made}
+    data = record.about.dataset.name
+    parallel = data in manifest_names() and load_manifest(data).parallel
+    parallel = parallel or any("reference:" in signature for signature in known)
+    return replicates(record, samples, asked, parallel, metrics & known)
+
+

@@ -1,0 +1,141 @@
+"""What a reader should know after ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tokbench import tables
+from tokbench.record import Record
+from tokbench.report.groups import extremes, full_name, headlines, main_score
+from tokbench.report.page import ARROWS, Page, Section
+from tokbench.report.paired import Comparison, comparisons
+from tokbench.report.subjects import Subject
+from tokbench.types import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The main score of one record, where it is best and worst, and what the data was.
+
+    edges: words such as `best`, and the groups it holds of with their values.
+    """
+
+    task: str
+    score: Score | None
+    arrow: str
+    data: str
+    edges: tuple[tuple[str, str], ...]
+
+
+def sections(page: Page, subjects: Sequence[Subject]) -> Iterator[Section]:
+    """The first section of every report."""
+    alone = subjects[0] if len(subjects) == 1 else None
+    yield Section("summary", "Summary", page.fill(
+        "summary.html",
+        results=[_result(record) for record, _ in alone.records.values()] if alone else [],
+        table=_side_by_side(page, subjects) if alone is None else "",
+        verdicts=[line for found in comparisons(subjects) for line in verdicts(found)],
+        failed=_failed(subjects),
+        missing=_missing(subjects),
+    ))  # fmt: skip
+
+
+def _result(record: Record) -> Result:
+    data = record.about.dataset
+    groups = f", {data.groups:,} groups" if data.groups > 1 else ""
+    score = main_score(record)
+    return Result(
+        record.task,
+        score,
+        ARROWS[score.better] if score else "",
+        f"{data.name}, {data.samples:,} samples{groups}"
+        + (f", first {record.limit:,} of each" if record.limit is not None else ""),
+        _edges(record),
+    )
+
+
+def _edges(record: Record) -> tuple[tuple[str, str], ...]:
+    found = extremes(record)
+    if found is None:
+        return ()
+    words = ("best", "worst") if found.better != "neither" else ("highest", "lowest")
+    return tuple(
+        (word, " · ".join(f"{full_name(group)} {tables.number(s.value)}" for group, s in some))
+        for word, some in zip(words, (found.best, found.worst), strict=True)
+    )
+
+
+def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
+    """Main scores: a row for each task, a column for each tokenizer; the best in bold where it
+    is distinguishable from all others."""
+    from tokbench.report.scores import term, value_cell
+
+    rows, bold = [], set()
+    for found in comparisons(subjects):
+        main = found.records[0].about.task.main
+        scores = dict(zip(found.names, (r.score(main) for r in found.records), strict=True))
+        known = next((score for score in scores.values() if score is not None), None)
+        winner = found.winner(main)
+        rows.append([
+            found.title, term(page, known) if known else main,
+            *(value_cell(scores.get(subject.name)) for subject in subjects),
+        ])  # fmt: skip
+        if winner is not None:
+            place = next(n for n, s in enumerate(subjects) if s.name == winner)
+            bold.add((len(rows) - 1, place + 2))
+    return page.table(
+        "summary", ["task", "main score", *(subject.name for subject in subjects)], rows,
+        "Main scores with 95 % intervals; bold: better than every other, beyond doubt",
+        range(2, len(subjects) + 2), bold=bold,
+    )  # fmt: skip
+
+
+def verdicts(found: Comparison) -> Iterator[str]:
+    """Who has the best main score of a question, in a sentence; nothing of a lone tokenizer."""
+    main = found.records[0].about.task.main
+    ranked = found.ranking(main)
+    if len(ranked) < 2:
+        return
+    if found.better(main) == "neither":
+        return
+    (best, value), unit = ranked[0], found.unit(main)
+    unlike = [name for name, _ in ranked[1:] if not found.distinct(main, best, name)]
+    line = f"{found.title}: {best} has the best {main} ({tables.number(value)} {unit})"
+    if not unlike:
+        yield f"{line}, distinguishable from " + (
+            "every other." if len(ranked) > 2 else f"{ranked[1][0]}."
+        )
+    elif any(found.pair(main, best, name) is None for name in unlike):
+        yield f"{line}; without paired evidence that says little about {_and(unlike)}."
+    else:
+        yield f"{line}, but is not distinguishable from {_and(unlike)}."
+
+
+def _and(names: Sequence[str]) -> str:
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _failed(subjects: Sequence[Subject]) -> list[tuple[str, int, str, str]]:
+    return [
+        (f"{one.name} on {task}" if len(subjects) > 1 else task, lost.count, cause, lost.example)
+        for one in subjects
+        for task, (record, _) in one.records.items()
+        for cause, lost in record.failures.items()
+    ]
+
+
+def _missing(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
+    """Why something has no value, or which part of the data did not enter, and where."""
+    found: dict[str, dict[str, None]] = {}
+    for one in subjects:
+        for task, (record, _) in one.records.items():
+            for score in headlines(record):
+                if score.value is None or "left out" in score.note:
+                    where = f"{score.name} ({one.name})" if len(subjects) > 1 else score.name
+                    found.setdefault(f"{task}: {score.note or 'no reason given'}", {})[where] = None
+    return [(why, ", ".join(names)) for why, names in found.items()]
+
+
