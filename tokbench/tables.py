@@ -68,10 +68,10 @@ def as_markdown(header: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> 
     )
 
 
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{sign: "\\" + sign for sign in "&%$#_{}"}, "—": "---", "…": r"\dots{}",
-}  # fmt: skip
+})  # fmt: skip
 
 
 def as_latex(
@@ -83,7 +83,7 @@ def as_latex(
     """A `tabular` for the package booktabs. bold: cells as (row, column)."""
 
     def written(cell: Any) -> str:
-        return "".join(_LATEX.get(sign, sign) for sign in " ".join(str(cell).split()))
+        return " ".join(str(cell).split()).translate(_LATEX)
 
     columns = "".join("r" if column in right else "l" for column in range(len(header)))
     lines = [" & ".join(map(written, header)), r"\midrule"]

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tokbench import tables
 from tokbench.files import slug
 from tokbench.report.comparison_figures import forest, pareto
-from tokbench.report.page import Cell, Page, Section
+from tokbench.report.page import Cell, Page, Section, short
 from tokbench.report.paired import Comparison, comparisons, unlike
 from tokbench.report.scores import term, value_cell
 from tokbench.report.subjects import Subject
@@ -77,24 +77,32 @@ def _differences(page: Page, one: Comparison) -> Markup:
 
 
 def _forest(page: Page, one: Comparison) -> Markup | str:
-    """Of two: every headline score. Of more: the main score of each against the first."""
+    """Of two: every headline score. Of more: the main score of each against the best."""
     main = one.records[0].about.task.main
     if len(one.names) == 2:
-        named = [(key[0], d) for key, d in one.pairs.items()]
+        named = [(key[0], found) for key, found in one.pairs.items()]
         what = f"{one.names[1]} against {one.names[0]}"
+        whom = one.names[0]
     else:
-        named = [(k[2], d) for k, d in one.pairs.items() if k[0] == main and k[1] == one.names[0]]
-        what = f"{main} of each against {one.names[0]}"
+        order = [name for name, _ in one.ranking(main)]
+        pairs = [(name, one.against(main, order[0], name)) for name in order[1:]]
+        named = [(name, found) for name, found in pairs if found is not None]
+        whom = order[0] if order else ""
+        what = f"{main} of each against the {_top(one, main)}, {whom}"
     named = [(name, d) for name, d in named if d.baseline and d.low is not None]
     if not named:
         return ""
     told = sum(d.verdict not in ("not distinguishable", "equal") for _, d in named)
     caption = (
-        f"{what}: difference in percent of the first, with paired 95 % intervals. Filled: "
-        "distinguishable after Holm's correction."
+        f"{what}: difference in percent of {short(whom)}, with paired 95 % intervals. Filled: "
+        "distinguishable after Holm's correction; green: better, orange: worse."
     )
     alt = f"Forest plot of {len(named)} differences, {told} of them distinguishable"
     return page.figure(f"forest-{slug(one.title)}", forest(named), caption, alt)
+
+
+def _top(one: Comparison, score: str) -> str:
+    return "highest" if one.better(score) == "neither" else "best"
 
 
 def _outcome(one: Comparison, first: str, second: str) -> tuple[int, int, int]:
@@ -115,7 +123,7 @@ def _tally(one: Comparison) -> str:
     wins, ties, losses = _outcome(one, first, second)
     return (
         f"{first} is better on {wins} headline scores, {second} on {losses}; "
-        f"{ties} are not distinguishable."
+        f"{ties} are equal or not distinguishable."
     )
 
 

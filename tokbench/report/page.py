@@ -157,17 +157,17 @@ class Page:
 
         Cells are text, numbers, None (not measured), markup or `Cell`. right: columns of
         numbers. bold: cells (row, column) of the best, where that can be told. exports: header
-        and rows of the files, where they say more than the page shows.
+        and rows of the CSV, where it says more than the page shows.
         """
         name = self._own(name)
         plain = [[_plain(cell) for cell in row] for row in rows]
+        sorted_by = {n for n in range(len(header)) if _numeric(plain, n)}
         out_header, out_rows = exports or (header, plain)
-        out_bold = () if exports else bold
-        out_right = [n for n in range(len(out_header)) if _numeric(out_rows, n)]
+        worded = [[_worded(cell) for cell in row] for row in rows]
         files = {
-            "csv": tables.as_csv(out_header, _blank(out_rows)),
-            "md": tables.as_markdown(out_header, _worded(out_rows), out_right),
-            "tex": tables.as_latex(out_header, _worded(out_rows), out_right, out_bold),
+            "csv": tables.as_csv(out_header, [[_blank(cell) for cell in row] for row in out_rows]),
+            "md": tables.as_markdown(header, worded, sorted(sorted_by)),
+            "tex": tables.as_latex(header, worded, sorted(sorted_by), bold),
         }
         links = {
             form: self.url(f"tables/{name}.{form}", content.encode())
@@ -181,7 +181,7 @@ class Page:
             caption=caption,
             right=set(right),
             bold=set(bold),
-            sorted_by={n for n in range(len(header)) if _numeric(plain, n)},
+            sorted_by=sorted_by,
             links=links,
             shown=SHOWN_ROWS,
             labels={"csv": "CSV", "md": "Markdown", "tex": "LaTeX"},
@@ -240,12 +240,16 @@ def _numeric(rows: Sequence[Sequence[Any]], column: int) -> bool:
     return bool(kept) and all(map(_number, kept))
 
 
-def _blank(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [["" if cell is None else cell for cell in row] for row in rows]
+def _blank(cell: Any) -> Any:
+    return "" if cell is None else cell
 
 
-def _worded(rows: Sequence[Sequence[Any]]) -> list[list[str]]:
-    return [
-        [tables.number(cell) if cell is None or _number(cell) else str(cell) for cell in row]
-        for row in rows
-    ]
+def _worded(cell: Any) -> str:
+    """A cell as text for people: what the page shows, without its markup."""
+    if isinstance(cell, Cell):
+        if isinstance(cell.shown, str) and not isinstance(cell.shown, Markup):
+            return cell.shown
+        cell = cell.value
+    if cell is None or _number(cell):
+        return tables.number(cell)
+    return str(_plain(cell))

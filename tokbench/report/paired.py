@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -59,6 +59,17 @@ class Comparison:
     def pair(self, score: str, first: str, second: str) -> Difference | None:
         """The difference of two with paired evidence, in either order."""
         return self.pairs.get((score, first, second)) or self.pairs.get((score, second, first))
+
+    def against(self, score: str, baseline: str, other: str) -> Difference | None:
+        """The difference other − baseline, with paired evidence."""
+        found = self.pairs.get((score, baseline, other))
+        turned = self.pairs.get((score, other, baseline))
+        if found is not None or turned is None or turned.low is None or turned.high is None:
+            return found
+        return replace(
+            turned, baseline=turned.other, other=turned.baseline, other_name=other,
+            low=-turned.high, high=-turned.low,
+        )  # fmt: skip
 
     def distinct(self, score: str, first: str, second: str) -> bool:
         """Do they differ beyond doubt?"""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from tokbench import tables
 from tokbench.record import Record
 from tokbench.report.groups import extremes, full_name, headlines, main_score
-from tokbench.report.page import ARROWS, Page, Section
+from tokbench.report.page import ARROWS, Cell, Page, Section
 from tokbench.report.paired import Comparison, comparisons
+from tokbench.report.scores import term, value_cell
 from tokbench.report.subjects import Subject
 from tokbench.types import Score
 
@@ -66,29 +67,53 @@ def _edges(record: Record) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
-    """Main scores: a row for each task, a column for each tokenizer; the best in bold where it
-    is distinguishable from all others."""
-    from tokbench.report.scores import term, value_cell
+MOST_COLUMNS = 5
+"""Tokenizers that stand beside each other; more stand one below the other."""
 
-    rows, bold = [], set()
-    for found in comparisons(subjects):
-        main = found.records[0].about.task.main
-        scores = dict(zip(found.names, (r.score(main) for r in found.records), strict=True))
-        known = next((score for score in scores.values() if score is not None), None)
-        winner = found.winner(main)
-        rows.append([
-            found.title, term(page, known) if known else main,
-            *(value_cell(scores.get(subject.name)) for subject in subjects),
-        ])  # fmt: skip
-        if winner is not None:
-            place = next(n for n, s in enumerate(subjects) if s.name == winner)
-            bold.add((len(rows) - 1, place + 2))
-    return page.table(
-        "summary", ["task", "main score", *(subject.name for subject in subjects)], rows,
-        "Main scores with 95 % intervals; bold: better than every other, beyond doubt",
-        range(2, len(subjects) + 2), bold=bold,
-    )  # fmt: skip
+
+def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
+    """Main scores: a row for each task and a column for each tokenizer, or the other way round;
+    the best in bold where it is distinguishable from all others."""
+    found = comparisons(subjects)
+    names = [subject.name for subject in subjects]
+    heads = [(one.title, one.records[0].about.task.main) for one in found]
+    scores = [
+        {name: r.score(main) for name, r in zip(one.names, one.records, strict=True)}
+        for one, (_, main) in zip(found, heads, strict=True)
+    ]
+    bold = {
+        (row, names.index(winner))
+        for row, (one, (_, main)) in enumerate(zip(found, heads, strict=True))
+        if (winner := one.winner(main)) is not None
+    }
+    cells = [[value_cell(own.get(name)) for name in names] for own in scores]
+    if len(names) <= MOST_COLUMNS:
+        header = ["task", "main score", *names]
+        terms = [_main_term(page, own, main) for own, (_, main) in zip(scores, heads, strict=True)]
+        rows = [
+            [title, term_, *row]
+            for (title, _), term_, row in zip(heads, terms, cells, strict=True)
+        ]
+        bold = {(row, column + 2) for row, column in bold}
+        right = range(2, len(header))
+    else:
+        arrows = [
+            next((ARROWS[s.better] for s in own.values() if s is not None), "") for own in scores
+        ]
+        header = ["tokenizer", *(
+            f"{title}: {main} {arrow}".rstrip()
+            for (title, main), arrow in zip(heads, arrows, strict=True)
+        )]  # fmt: skip
+        rows = [[name, *(row[place] for row in cells)] for place, name in enumerate(names)]
+        bold = {(column, row + 1) for row, column in bold}
+        right = range(1, len(header))
+    caption = "Main scores with 95 % intervals; bold: better than every other, beyond doubt"
+    return page.table("summary", header, rows, caption, right, bold=bold)
+
+
+def _main_term(page: Page, own: dict[str, Score | None], main: str) -> Cell | str:
+    known = next((score for score in own.values() if score is not None), None)
+    return term(page, known) if known else main
 
 
 def verdicts(found: Comparison) -> Iterator[str]:
