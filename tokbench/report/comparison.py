@@ -47,8 +47,8 @@ def _first_of(found: Sequence[Comparison], task: str) -> Comparison:
 def _scores(page: Page, one: Comparison) -> Markup:
     """Headline scores: a row each, a column for each tokenizer."""
     rows, bold = [], set()
-    for name in one.score_names():
-        scores = [record.score(name) for record in one.records]
+    for name in one.score_names:
+        scores = [own.get(name) for own in one.scores]
         known = next(score for score in scores if score is not None)
         winner = one.winner(name)
         if winner is not None:
@@ -108,7 +108,7 @@ def _top(one: Comparison, score: str) -> str:
 def _outcome(one: Comparison, first: str, second: str) -> tuple[int, int, int]:
     """Headline scores on which the first is better, not distinguishable, worse."""
     wins = ties = losses = 0
-    for name in one.score_names():
+    for name in one.score_names:
         found = one.pair(name, first, second)
         if found is None or found.better == "neither":
             continue
@@ -136,7 +136,7 @@ def _matrix(page: Page, one: Comparison) -> Markup:
                 row.append("")
                 continue
             wins, ties, losses = _outcome(one, first, second)
-            row.append(Cell(f"{wins} / {ties} / {losses}", f"{wins}/{ties}/{losses}"))
+            row.append(Cell(f"{wins}\u00a0/\u00a0{ties}\u00a0/\u00a0{losses}", f"{wins}/{ties}/{losses}"))
         rows.append(row)
     return page.table(
         f"matrix-{slug(one.title)}", ["tokenizer", *one.names], rows,

@@ -80,19 +80,34 @@ def pareto(points: Sequence[tuple[str, Score, Score]]) -> tuple[Figure, list[str
     places = [(float(x.value or 0), float(y.value or 0)) for _, x, y in points]
     best = front([(x * signs[0], y * signs[1]) for x, y in places])
     axes.plot(*zip(*(places[n] for n in best), strict=True), color=NEUTRAL, linewidth=1, zorder=1)
-    middle = sum(axes.get_xlim()) / 2
-    for number, ((name, _, vertical), (x, y)) in enumerate(zip(points, places, strict=True)):
+    for number, ((_, _, vertical), (x, y)) in enumerate(zip(points, places, strict=True)):
         colour = COLOURS["better"] if number in best else NEUTRAL
         if vertical.low is not None and vertical.high is not None:
             axes.plot([x, x], [vertical.low, vertical.high], color=colour, linewidth=1)
         axes.plot([x], [y], "o", color=colour, markersize=6)
-        right = x > middle and len(points) > 1
-        axes.annotate(
-            unmarked(name, 28), (x, y), xytext=(-7 if right else 7, 3), color=INK, fontsize=8,
-            textcoords="offset points", ha="right" if right else "left",
-        )  # fmt: skip
+    axes.margins(0.08, 0.1)
+    order = [*best, *(n for n in range(len(points)) if n not in best)]
+    _label(axes, [(points[n][0], *places[n]) for n in order])
     for axis, score in ((axes.xaxis, points[0][1]), (axes.yaxis, points[0][2])):
         arrow = "↑" if score.better == "higher" else "↓"
         axis.set_label_text(unmarked(f"{score.name} ({score.unit}) {arrow}"), color=INK, fontsize=9)
-    axes.margins(0.08, 0.1)
     return figure, [points[n][0] for n in best]
+
+
+def _label(axes: Axes, named: Sequence[tuple[str, float, float]]) -> None:
+    """Names beside their points; a name that would lie over an earlier one is left out."""
+    axes.autoscale_view()
+    (left, right), taken = axes.get_xlim(), list[tuple[float, float, float]]()
+    for name, x, y in named:
+        shown = unmarked(name, 28)
+        across, up = axes.transData.transform((x, y))
+        backwards = x > (left + right) / 2
+        width = 5.2 * len(shown) + 10  # of 8-point letters, near enough
+        start = across - width if backwards else across
+        if any(abs(up - v) < 11 and start < e and b < start + width for v, b, e in taken):
+            continue
+        taken.append((up, start, start + width))
+        axes.annotate(
+            shown, (x, y), xytext=(-7 if backwards else 7, 3), color=INK, fontsize=8,
+            textcoords="offset points", ha="right" if backwards else "left",
+        )  # fmt: skip

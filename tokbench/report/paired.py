@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +19,7 @@ from tokbench.report.groups import headlines
 from tokbench.report.subjects import Subject
 from tokbench.samples import Samples, aligned
 from tokbench.task import Task
+from tokbench.types import Score
 
 
 @dataclass
@@ -35,26 +37,32 @@ class Comparison:
     pairs: dict[tuple[str, str, str], Difference] = field(default_factory=dict)
     why: str = ""
 
+    @cached_property
     def score_names(self) -> list[str]:
         """Headline scores that two or more have."""
         found = [score.name for record in self.records for score in headlines(record)]
         return [name for name in dict.fromkeys(found) if len(self.ranking(name)) > 1]
 
-    def _values(self, score: str) -> list[tuple[str, float]]:
-        named = zip(self.names, self.records, strict=True)
-        found = [(name, record.score(score)) for name, record in named]
-        return [(name, s.value) for name, s in found if s is not None and s.value is not None]
+    @cached_property
+    def scores(self) -> list[dict[str, Score]]:
+        """The scores of each tokenizer, by name."""
+        return [{score.name: score for score in record.scores} for record in self.records]
 
     def better(self, score: str) -> str:
-        return next((s.better for r in self.records if (s := r.score(score))), "neither")
+        return next((own[score].better for own in self.scores if score in own), "neither")
 
     def unit(self, score: str) -> str:
-        return next((s.unit for r in self.records if (s := r.score(score))), "")
+        return next((own[score].unit for own in self.scores if score in own), "")
 
     def ranking(self, score: str) -> list[tuple[str, float]]:
         """Tokenizers with their values, the best (or highest) first."""
         sign = 1 if self.better(score) == "lower" else -1
-        return sorted(self._values(score), key=lambda pair: sign * pair[1])
+        values = [
+            (name, value)
+            for name, own in zip(self.names, self.scores, strict=True)
+            if score in own and (value := own[score].value) is not None
+        ]
+        return sorted(values, key=lambda pair: sign * pair[1])
 
     def pair(self, score: str, first: str, second: str) -> Difference | None:
         """The difference of two with paired evidence, in either order."""
@@ -136,7 +144,7 @@ def unlike(found: Sequence[Comparison]) -> list[str]:
 
 def _differences(subjects: Sequence[Subject], one: Comparison) -> dict[tuple[str, str, str], Difference]:
     """All pairs on the headline scores, from bootstrap replicates over the samples all have."""
-    names = one.score_names()
+    names = one.score_names
     read = [subject.samples(one.task) for subject in subjects]
     samples = _common([each for each in read if each is not None])
     if len(samples) < len(read):
@@ -145,7 +153,7 @@ def _differences(subjects: Sequence[Subject], one: Comparison) -> dict[tuple[str
     keys, made = [], []
     for a, b in combinations(range(len(subjects)), 2):
         for name in names:
-            x, y = one.records[a].score(name), one.records[b].score(name)
+            x, y = one.scores[a].get(name), one.scores[b].get(name)
             if x is None or y is None or x.value is None or y.value is None:
                 continue
             if x.metric != y.metric or name not in draws[a] or name not in draws[b]:

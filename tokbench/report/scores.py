@@ -62,7 +62,7 @@ def _data(record: Record) -> str:
 
 def _row(page: Page, record: Record, score: Score) -> list[Any]:
     full = record.score_signature(score)
-    interval = Cell(tables.interval(score.low, score.high), score.low)
+    interval = Cell(tables.interval(score.low, score.high).replace(" ", "\u00a0"), score.low)
     return [
         term(page, score), score.value, interval, score.unit, score.n, score.note,
         page.fill("signature.html", short=score.metric, full=full),
