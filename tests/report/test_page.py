@@ -115,7 +115,11 @@ def test_a_single_file_holds_what_lies_beside_others() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_stays_text(name: str) -> None:
     page = Page(name)
-    tame = Tags(Page("tame").html([Section("k", "tame", Page("t").table("a", ["tame"], [["tame"]]))]).decode())
+    tame = Tags(
+        Page("tame")
+        .html([Section("k", "tame", Page("t").table("a", ["tame"], [["tame"]]))])
+        .decode()
+    )
     table = page.table("a", [name], [[name]], caption=name)
     given = Tags(page.html([Section("k", name, table, part="")], about=name).decode())
     assert given.names.count("script") == tame.names.count("script")
@@ -153,7 +157,9 @@ def test_a_definition_comes_with_its_source_and_a_link() -> None:
     assert "<b>" not in _linked("<b> https://example.org/a")
 
 
-def test_a_record_cannot_have_a_module_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_cannot_have_a_module_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "evil_metric.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert definition("evil_metric:Metric") is None

@@ -136,7 +136,9 @@ def _matrix(page: Page, one: Comparison) -> Markup:
                 row.append("")
                 continue
             wins, ties, losses = _outcome(one, first, second)
-            row.append(Cell(f"{wins}\u00a0/\u00a0{ties}\u00a0/\u00a0{losses}", f"{wins}/{ties}/{losses}"))
+            row.append(
+                Cell(f"{wins}\u00a0/\u00a0{ties}\u00a0/\u00a0{losses}", f"{wins}/{ties}/{losses}")
+            )
         rows.append(row)
     return page.table(
         f"matrix-{slug(one.title)}", ["tokenizer", *one.names], rows,
@@ -164,11 +166,7 @@ def _fronts(page: Page, one: Comparison) -> list[Markup]:
         machines = {r.provenance.cpu for r in one.records} if name in SPEEDS else set()
         warn = " Measured on different machines: speeds do not compare." * (len(machines) > 1)
         figure, on_front = pareto(points)
-        caption = (
-            f"{main} against {name}. The line joins what no other beats in both.{warn}"
-        )
+        caption = f"{main} against {name}. The line joins what no other beats in both.{warn}"
         alt = f"Scatter plot of {len(points)} tokenizers; on the front: {', '.join(on_front)}"
         figures.append(page.figure(f"pareto-{slug(name)}-{slug(one.title)}", figure, caption, alt))
     return figures
-
-

@@ -102,12 +102,18 @@ def _earlier(folder: Path) -> list[Path]:
     kept = [p for p in paths if not p.is_absolute() and ".." not in p.parts]
     found = [folder / path for path in kept]
     inside = folder.resolve()
-    return [path for path in found if path.is_file() and path.resolve() == inside / path.relative_to(folder)]
+    return [
+        path
+        for path in found
+        if path.is_file() and path.resolve() == inside / path.relative_to(folder)
+    ]
 
 
 def _listed(names: Sequence[str]) -> list[str]:
-    return [", ".join(names[:-1]), names[-1]] if 1 < len(names) < 5 else [", ".join(names[:3])] + (
-        [f"{len(names) - 3} more"] if len(names) > 4 else []
+    return (
+        [", ".join(names[:-1]), names[-1]]
+        if 1 < len(names) < 5
+        else [", ".join(names[:3])] + ([f"{len(names) - 3} more"] if len(names) > 4 else [])
     )
 
 
@@ -118,6 +124,4 @@ def _about(subjects: Sequence[Subject]) -> str:
     versions = sorted({each.tokbench for each in made})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     tasks = len({task for one in subjects for task in one.records})
-    return (
-        f"{tasks} task{'s' * (tasks != 1)}, measured {when} with tokbench {', '.join(versions)}"
-    )
+    return f"{tasks} task{'s' * (tasks != 1)}, measured {when} with tokbench {', '.join(versions)}"

@@ -29,8 +29,8 @@ INK = "#0a0b0c"
 GENERATOR = "tokbench report"
 """How a page says whose it is."""
 
-SHOWN_ROWS = 25
-"""Rows of a table's first page."""
+UNPAGED = 40
+"""Rows that a table shows at once; longer ones have pages."""
 
 LONGEST = 96
 """Characters of a name that a page or a figure shows."""
@@ -86,7 +86,12 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        found.filters |= {"number": tables.number, "short": short, "interval": _interval}
+        found.filters |= {
+            "number": tables.number,
+            "short": short,
+            "interval": _interval,
+            "clipped": _clipped,
+        }
         found.filters["groupby_order"] = _runs
         found.globals |= {"ARROWS": ARROWS, "version": own_version()}
         return found
@@ -183,7 +188,7 @@ class Page:
             bold=set(bold),
             sorted_by=sorted_by,
             links=links,
-            shown=SHOWN_ROWS,
+            unpaged=UNPAGED,
             labels={"csv": "CSV", "md": "Markdown", "tex": "LaTeX"},
         )
 
@@ -198,7 +203,7 @@ class Page:
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
-_UNUSED = re.compile(r'(?<=<g) id="[A-Za-z]\w*_\d+"')
+_UNUSED = re.compile(r'(?<=<g) id="[A-Za-z][\w.]*_\d+"')
 """Ids that nothing refers to, and that every figure has."""
 
 
@@ -211,6 +216,13 @@ def short(text: str, most: int = LONGEST) -> str:
 def unmarked(text: str, most: int = 48) -> str:
     """A name as matplotlib draws it: on one line, without mathematics between dollar signs."""
     return short(text, most).replace("$", r"\$")
+
+
+def _clipped(cell: Any) -> Any:
+    """Text of a cell, its middle left out where no table could hold it; the files have it all."""
+    if isinstance(cell, Markup) or (isinstance(cell, str) and len(cell) <= 300):
+        return cell
+    return short(str(cell), 300)
 
 
 def _runs(items: Sequence[Any], name: str) -> list[tuple[Any, list[Any]]]:

@@ -109,10 +109,11 @@ def comparisons(subjects: Sequence[Subject]) -> list[Comparison]:
 def _compared(subjects: Sequence[Subject]) -> list[Comparison]:
     found = []
     for task in dict.fromkeys(task for subject in subjects for task in subject.records):
-        asked: dict[str, list[Subject]] = {}
+        asked: dict[tuple[str, int | None], list[Subject]] = {}
         for subject in subjects:
             if task in subject.records:
-                asked.setdefault(question(subject.records[task][0]), []).append(subject)
+                record, _ = subject.records[task]
+                asked.setdefault((question(record), record.limit), []).append(subject)
         for number, several in enumerate(asked.values(), 1):
             title = task if len(asked) == 1 else f"{task}, question {number}"
             one = Comparison(
@@ -142,7 +143,9 @@ def unlike(found: Sequence[Comparison]) -> list[str]:
     return lines
 
 
-def _differences(subjects: Sequence[Subject], one: Comparison) -> dict[tuple[str, str, str], Difference]:
+def _differences(
+    subjects: Sequence[Subject], one: Comparison
+) -> dict[tuple[str, str, str], Difference]:
     """All pairs on the headline scores, from bootstrap replicates over the samples all have."""
     names = one.score_names
     read = [subject.samples(one.task) for subject in subjects]
@@ -176,7 +179,9 @@ def _common(samples: list[Samples]) -> list[Samples]:
     return [aligned(base, each)[1] for each in samples]
 
 
-def _draws(subject: Subject, task: str, samples: Samples, names: Sequence[str]) -> dict[str, np.ndarray]:
+def _draws(
+    subject: Subject, task: str, samples: Samples, names: Sequence[str]
+) -> dict[str, np.ndarray]:
     record, _ = subject.records[task]
     metrics = {score.metric for name in names if (score := record.score(name))}
     asked: Task = subject.tasks[task]
@@ -185,5 +190,3 @@ def _draws(subject: Subject, task: str, samples: Samples, names: Sequence[str]) 
     parallel = data in manifest_names() and load_manifest(data).parallel
     parallel = parallel or any("reference:" in signature for signature in known)
     return replicates(record, samples, asked, parallel, metrics & known)
-
-

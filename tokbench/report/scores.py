@@ -41,7 +41,18 @@ def _one(page: Page, subject: Subject, task: str, several: bool) -> dict[str, An
     record, _ = subject.records[task]
     header = ["score", "value", "95 % interval", "unit", "n", "note", "signature"]
     rows = [_row(page, record, score) for score in headlines(record)]
-    exports = ["tokenizer", "score", "value", "low", "high", "unit", "better", "n", "note", "signature"]
+    exports = [
+        "tokenizer",
+        "score",
+        "value",
+        "low",
+        "high",
+        "unit",
+        "better",
+        "n",
+        "note",
+        "signature",
+    ]
     files = [
         [subject.name, s.name, s.value, s.low, s.high, s.unit, s.better, s.n, s.note,
          record.score_signature(s)]

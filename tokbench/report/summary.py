@@ -91,8 +91,7 @@ def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
         header = ["task", "main score", *names]
         terms = [_main_term(page, own, main) for own, (_, main) in zip(scores, heads, strict=True)]
         rows = [
-            [title, term_, *row]
-            for (title, _), term_, row in zip(heads, terms, cells, strict=True)
+            [title, term_, *row] for (title, _), term_, row in zip(heads, terms, cells, strict=True)
         ]
         bold = {(row, column + 2) for row, column in bold}
         right = range(2, len(header))
@@ -162,5 +161,3 @@ def _missing(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
                     where = f"{score.name} ({one.name})" if len(subjects) > 1 else score.name
                     found.setdefault(f"{task}: {score.note or 'no reason given'}", {})[where] = None
     return [(why, ", ".join(names)) for why, names in found.items()]
-
-
