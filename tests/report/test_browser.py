@@ -37,7 +37,7 @@ CONTRAST = """() => {
     if (!own || !node.checkVisibility() || node.closest('script, style, svg')) continue;
     const a = light(rgb(getComputedStyle(node).color)), b = light(ground(node));
     const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${node.tagName} ${node.textContent.slice(0, 40)}`);
+    if (ratio < 4.5) poor.push(ratio.toFixed(2) + ' ' + node.outerHTML.slice(0, 60));
   }
   return poor;
 }"""

@@ -46,7 +46,8 @@ def _first_of(found: Sequence[Comparison], task: str) -> Comparison:
 
 def _scores(page: Page, one: Comparison) -> Markup:
     """Headline scores: a row each, a column for each tokenizer."""
-    rows, bold = [], set()
+    rows: list[list[Any]] = []
+    bold = set()
     for name in one.score_names:
         scores = [own.get(name) for own in one.scores]
         known = next(score for score in scores if score is not None)

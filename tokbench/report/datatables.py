@@ -31,11 +31,11 @@ def script() -> str:
 def classic(module: str, where: str) -> str:
     """A module with one `export {…}` of jQuery as a classic script; see `script`."""
     exports = _EXPORTS.findall(module)
-    names = dict(
-        (found[2] or found[1], found[1])
+    names = {
+        found[2] or found[1]: found[1]
         for part in (exports[0].split(",") if len(exports) == 1 else [])
         if (found := _NAME.fullmatch(part.strip()))
-    )
+    }
     if "jQuery" not in names:
         raise UserError(
             f"{where}: has no single export of jQuery as in itables 2.9; "

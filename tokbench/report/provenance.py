@@ -48,6 +48,8 @@ def _facts(record: Record) -> dict[str, str]:
     made = record.provenance
     seconds = ", ".join(f"{name} {value:,.1f} s" for name, value in made.seconds.items())
     packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
+    size = record.bootstrap.unit
+    unit = "samples" if size == 1 else f"blocks of {size} samples"
     facts = {
         "made": f"{made.created} with tokbench {made.tokbench}" + (made.git and f" ({made.git})"),
         "command": f"tokbench {' '.join(made.arguments)}",
@@ -56,7 +58,7 @@ def _facts(record: Record) -> dict[str, str]:
         "time": seconds,
         "status": record.status,
         "intervals": f"{record.bootstrap.replicates:,} bootstrap replicates of "
-        f"{'samples' if record.bootstrap.unit == 1 else f'blocks of {record.bootstrap.unit} samples'}"
+        f"{unit}"
         f", seed {record.bootstrap.seed}",
         "evidence": record.evidence,
     }
