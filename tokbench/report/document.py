@@ -13,7 +13,7 @@ from tokbench.report.subjects import Subject
 Sections = Callable[[Page, Sequence[Subject]], Iterator[Section]]
 """Makes the sections of one kind; yields none where the subjects have nothing of it."""
 
-SECTIONS: tuple[str, ...] = ("tokbench.report.scores:sections",)
+SECTIONS: tuple[str, ...] = ("tokbench.report.scores:sections", "tokbench.report.text:sections")
 """In the order of the page."""
 
 
