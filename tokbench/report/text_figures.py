@@ -27,19 +27,22 @@ def marker(number: int) -> str:
 
 
 def axes(
-    width: float = 5.4, height: float = 3.2, labels: Sequence[str] = ()
+    width: float = 5.4, height: float = 3.2, labels: Sequence[str] = (), names: Sequence[str] = ()
 ) -> tuple[Figure, Axes]:
     """One empty plot, in inches; text and lines follow the page's own colour. labels: of the
-    vertical axis, one below the other from the top, else it has numbers.
+    vertical axis, one below the other from the top, else it has numbers. names: of what is drawn,
+    for which the legend gets room above.
 
     Margins are reckoned here: the library's own layout draws every text several times.
     """
     from matplotlib.figure import Figure
 
+    head = 0.12 + (0.2 * len(names) if len(names) > 1 else 0)
+    height += head - 0.12
     figure = Figure((width, height))
     left = 0.2 + 0.078 * max(map(len, labels)) if labels else 0.62
     figure.subplots_adjust(
-        left=left / width, right=1 - 0.15 / width, bottom=0.52 / height, top=1 - 0.12 / height
+        left=left / width, right=1 - 0.15 / width, bottom=0.52 / height, top=1 - head / height
     )
     figure.patch.set_alpha(0)
     found = figure.add_subplot()
@@ -66,8 +69,9 @@ def legend(found: Axes, names: Sequence[str]) -> None:
         return
     handles, _ = found.get_legend_handles_labels()
     found.legend(
-        handles, [short(name) for name in names], frameon=False, fontsize=9, labelcolor=INK
-    )
+        handles, [short(name, 60) for name in names], frameon=False, fontsize=9, labelcolor=INK,
+        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, labelspacing=0.25,
+    )  # fmt: skip
 
 
 def short(name: str, most: int = 32) -> str:
@@ -88,6 +92,8 @@ def plain_ticks(axis: object) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     assert isinstance(axis, Axis)
-    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    low, high = axis.get_view_interval()
+    wide = high / low > 200
+    axis.set_major_locator(LogLocator(10, subs=(1,) if wide else (1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

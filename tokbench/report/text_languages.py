@@ -24,6 +24,7 @@ from tokbench.report.text_figures import (
     proportional,
     short,
 )
+from tokbench.tables import interval
 from tokbench.text.languages import family_of, is_code, languages, script_of
 from tokbench.types import Score
 
@@ -135,7 +136,7 @@ def _axis_title(found: ByLanguage) -> str:
 def _worst_plot(page: Page, found: ByLanguage, ranked: list[str], name: str) -> Markup:
     worst = ranked[:WORST]
     titles = [short(title_of(label), 26) for label in worst]
-    figure, plot = axes(5.4, 0.9 + 0.24 * len(worst), titles)
+    figure, plot = axes(5.4, 0.9 + 0.24 * len(worst), titles, list(found.scores))
     several = len(found.scores)
     for number, scores in enumerate(found.scores.values()):
         for place, label in enumerate(worst):
@@ -171,7 +172,7 @@ def _script_plot(page: Page, found: ByLanguage, scripts: dict[str, str], name: s
     means = {s: float(np.mean([found.values(v)[0] for v in m])) for s, m in members.items()}
     order = sorted(members, key=means.__getitem__, reverse=found.lower_is_better)
     named = [f"{script} ({len(members[script])})" for script in order]
-    figure, plot = axes(5.4, 0.9 + 0.2 * len(order), named)
+    figure, plot = axes(5.4, 0.9 + 0.2 * len(order), named, list(found.scores))
     several = len(found.scores)
     every: list[float] = []
     for number, scores in enumerate(found.scores.values()):
@@ -200,7 +201,7 @@ def _script_plot(page: Page, found: ByLanguage, scripts: dict[str, str], name: s
 
 
 def _lorenz_plot(page: Page, found: ByLanguage, subjects: Sequence[Subject], name: str) -> Markup:
-    figure, plot = axes(5.4, 3.6)
+    figure, plot = axes(5.4, 3.6, names=list(found.scores))
     plot.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.5)
     said, shown = [], []
     for number, (subject, scores) in enumerate(found.scores.items()):
@@ -235,13 +236,28 @@ def _gini(
     return score.value, f" [{score.low:.3f}, {score.high:.3f}]"
 
 
+def _columns(found: ByLanguage, header: list[str]) -> list[int]:
+    """Add the columns of every subject to the header; returns those of numbers."""
+    if len(found.scores) == 1:
+        header += [found.metric, "low", "high"]
+        return [len(header) - 3, len(header) - 2, len(header) - 1]
+    right = []
+    for subject in found.scores:
+        right.append(len(header))
+        header += [subject, "95 %"]
+    return right
+
+
+def _cells(found: ByLanguage, score: Score | None) -> list[Any]:
+    """The cells of one subject, as `_columns` has them."""
+    if len(found.scores) == 1:
+        return [None] * 3 if score is None else [score.value, score.low, score.high]
+    return [None, ""] if score is None else [score.value, interval(score.low, score.high)]
+
+
 def _table(page: Page, found: ByLanguage, name: str, shown: Set[str]) -> Markup:
     header = ["language", "group", "script", "family"]
-    right: list[int] = []
-    for subject in found.scores:
-        said = f"{subject}: " if len(found.scores) > 1 else ""
-        right += range(len(header), len(header) + 3)
-        header += [f"{said}{found.metric}", f"{said}low", f"{said}high"]
+    right = _columns(found, header)
     rows: list[list[Any]] = []
     for label in [*found.ranked(), *(one for one in found.labels if not found.values(one))]:
         title: Any = title_of(label)
@@ -250,7 +266,7 @@ def _table(page: Page, found: ByLanguage, name: str, shown: Set[str]) -> Markup:
         row = [title, label, script_of(label) or None, family_of(label).replace("-", " ") or None]
         for scores in found.scores.values():
             score = scores.get(label)
-            row += [None] * 3 if score is None else [score.value, score.low, score.high]
+            row += _cells(found, score)
         rows.append(row)
     caption = f"Every language of {found.task}, the worst first; 95 % intervals."
     return page.table(name, header, rows, caption, right)
@@ -261,11 +277,7 @@ def _pooled_table(page: Page, found: ByLanguage, name: str) -> Iterator[Markup]:
     if not names:
         return
     header = ["kind", "mean over", "languages"]
-    right: list[int] = []
-    for subject in found.scores:
-        said = f"{subject}: " if len(found.scores) > 1 else ""
-        right += range(len(header), len(header) + 3)
-        header += [f"{said}{found.metric}", f"{said}low", f"{said}high"]
+    right = _columns(found, header)
     rows = []
     for label in names:
         kind, _, what = label.partition("-")
@@ -274,7 +286,7 @@ def _pooled_table(page: Page, found: ByLanguage, name: str) -> Iterator[Markup]:
         count = note.split()[0] if note[:1].isdigit() else ""
         row: list[Any] = [kind, what.replace("-", " "), int(count) if count.isdigit() else None]
         for score in own:
-            row += [None] * 3 if score is None else [score.value, score.low, score.high]
+            row += _cells(found, score)
         rows.append(row)
     rows.sort(key=lambda row: (row[0] != "script", -(row[3] or 0)))
     yield page.table(

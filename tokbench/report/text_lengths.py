@@ -13,7 +13,7 @@ from tokbench.report.subjects import Subject
 from tokbench.report.text_figures import LINES, axes, colour, legend, plain_ticks
 from tokbench.report.text_found import LONGEST_TOKEN, MOST_TOKENS, Found, mean, quantile
 from tokbench.report.text_samples import Single, rates_of
-from tokbench.report.text_survey import Survey
+from tokbench.report.text_survey import CHARACTERS, Survey
 
 LEAST = 5
 """Occurrences that an id needs to enter the fit of Zipf's law."""
@@ -43,25 +43,21 @@ def sections(
         return
     header = ["data", "tokenizer", "samples", "mean bytes", *(n for n, _ in _SHARES), "longest",
               "mean characters", "tokens per word", "words in one token"]  # fmt: skip
-    caption = (
-        "Lengths of tokens in source bytes. The records' own figures are of all their data; "
-        "those of samples encoded again say how many."
-    )
+    caption = "Lengths of tokens, in bytes and characters of the source, and tokens of words."
     table = page.table("token-lengths", header, rows, caption, range(2, len(header)))
-    body = page.fill("text_lengths.html", plots=plots, table=table, surveys=surveys)
+    body = page.fill(
+        "text_lengths.html", plots=plots, table=table, surveys=surveys, characters=CHARACTERS
+    )
     yield Section("token-lengths", "Lengths and frequencies of tokens", body)
 
 
 def _histogram(page: Page, main: Survey, which: str, label: str, last: int) -> Markup:
-    figure, plot = axes()
-    said = []
-    top = 2
-    for number, (name, found) in enumerate(main.found.items()):
-        counts = getattr(found, which)
-        total = int(counts.sum())
-        if not total:
-            continue
-        shares = counts / total
+    drawn = {name: getattr(found, which) for name, found in main.found.items()}
+    drawn = {name: counts for name, counts in drawn.items() if counts.any()}
+    figure, plot = axes(names=list(drawn))
+    said, top = [], 2
+    for number, (name, counts) in enumerate(drawn.items()):
+        shares = counts / counts.sum()
         top = max(top, quantile(counts, 0.995) or 0)
         plot.step(
             range(len(shares)), 100 * shares, where="mid", color=colour(number), linewidth=1.6,
@@ -73,13 +69,13 @@ def _histogram(page: Page, main: Survey, which: str, label: str, last: int) -> M
     plot.set_xlabel(label, fontsize=9)
     plot.set_ylabel("share of words, %" if which == "word_tokens" else "share of tokens, %",
                     fontsize=9)  # fmt: skip
-    legend(plot, [name for name, found in main.found.items() if getattr(found, which).any()])
+    legend(plot, list(drawn))
     caption = f"{label.capitalize()}, {main.name}. {'; '.join(said)}."
     return page.figure(f"text-{which.replace('_', '-')}", figure, caption, caption)
 
 
 def _ranks(page: Page, main: Survey, subjects: Sequence[Subject]) -> Markup:
-    figure, plot = axes(5.4, 3.6)
+    figure, plot = axes(5.4, 3.6, names=list(main.found))
     said = []
     for number, (name, found) in enumerate(main.found.items()):
         counts = np.sort(found.ids.counts)[::-1]
@@ -123,7 +119,7 @@ def _exponent(name: str, subjects: Sequence[Subject]) -> tuple[float | None, str
 
 def _spread(page: Page, known: Single) -> Markup:
     """How bytes per token differ from sample to sample."""
-    figure, plot = axes()
+    figure, plot = axes(names=list(known.samples))
     said = []
     curves = {name: np.sort(rates_of(samples)) for name, samples in known.samples.items()}
     curves = {name: curve[np.isfinite(curve)] for name, curve in curves.items()}
@@ -149,17 +145,18 @@ def _spread(page: Page, known: Single) -> Markup:
 def _rows(subjects: Sequence[Subject], surveys: Sequence[Survey]) -> Iterator[list[Any]]:
     for one in surveys:
         for name, found in one.found.items():
-            yield [f"{one.name}, encoded again", name, *_of_samples(found)]
+            yield [one.name, name, *_of_samples(found)]
+    at_hand = {name for one in surveys for name in one.found}
     for subject in subjects:
-        for task, (record, _) in subject.records.items():
+        for task, (record, _) in subject.records.items() if subject.name not in at_hand else ():
             values = {score.name: score.value for score in record.scores}
             lengths = [
                 values.get(f"token-length/{n}") for n in ("mean", "p50", "p90", "p99", "max")
             ]
             if any(length is not None for length in lengths):
                 yield [
-                    f"{task}, record", subject.name, record.about.dataset.samples, *lengths, None,
-                    values.get("fertility"), values.get("strr"),
+                    f"{task}, as recorded", subject.name, record.about.dataset.samples, *lengths,
+                    None, values.get("fertility"), values.get("strr"),
                 ]  # fmt: skip
 
 

@@ -21,12 +21,16 @@ class Single:
 
 
 def single_samples(subjects: Sequence[Subject]) -> Single | None:
-    """Bytes and tokens of the samples of the task that has most of them; None where no record
-    has any. Words encoded by themselves come last: a word is no sample of text."""
-    size: dict[str, tuple[bool, int]] = {}
+    """Bytes and tokens of the samples of the task with most groups and samples; None where no
+    record has any. Words encoded by themselves come last: a word is no sample of text."""
+    size: dict[str, tuple[bool, int, int]] = {}
     for subject in subjects:
         for task, (record, _) in subject.records.items():
-            size[task] = (subject.tasks[task].unit != "word", record.about.dataset.samples)
+            size[task] = (
+                subject.tasks[task].unit != "word",
+                record.about.dataset.groups,
+                record.about.dataset.samples,
+            )
     for task in sorted(size, key=size.__getitem__, reverse=True):
         found = {}
         for subject in subjects:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from tokbench.bench import Bench
 from tokbench.errors import UserError
@@ -22,8 +23,9 @@ LINES, FEWEST, MOST = 8_000, 20, 500
 """Samples of all groups together that are encoded again; of one group at least and at most."""
 CHARACTERS = 2_000
 """Longer samples are cut there before they are encoded again."""
-SHOWN, SHOWN_IN_ALL, SHOWN_CHARACTERS = 3, 240, 600
-"""Samples of a group whose tokens are shown, at most; of all groups, about; their length."""
+SHOWN, SHOWN_IN_ALL, SHOWN_CHARACTERS, SHOWN_BYTES = 3, 240, 480, 120
+"""Samples of a group whose tokens are shown, at most; of all groups, about; characters of all that
+are shown of a group; those of binaries."""
 SLICE = 256 << 10
 """Bytes of a group that are read, about."""
 
@@ -90,13 +92,13 @@ def _surveyed(benches: dict[str, Bench]) -> Survey:
         read = source.read(piece) if piece is not None else None
         if read is None or not len(read):
             continue
-        batch, few = _cut(read, lines, CHARACTERS), _cut(read, shown, SHOWN_CHARACTERS)
+        batch, few = _cut(read, lines, CHARACTERS), _beginning(read, shown)
         samples = [
             Shown(part.group, int(index), text, len(text) < len(before))
             for index, text, before in zip(few.index, few.texts, read.texts, strict=False)
         ]
         for subject, bench in benches.items():
-            kept, codes = bench.encoded(batch, found[subject].failures)
+            kept, codes = bench.codes_of(batch, found[subject].failures)
             if len(kept):
                 encoded = EncodedText(bench.tokenizer, kept, codes, dataset.groups)
                 found[subject].add(encoded, part.group)
@@ -112,9 +114,16 @@ def _cut(batch: TextBatch, samples: int, characters: int) -> TextBatch:
     return TextBatch(texts, batch.group[:few], batch.index[:few], batch.raw_bytes, None)
 
 
+def _beginning(read: TextBatch, samples: int) -> TextBatch:
+    """The samples whose tokens are shown: fewer of them where they are long."""
+    most = SHOWN_BYTES if read.raw_bytes else SHOWN_CHARACTERS
+    length = np.cumsum([len(text) for text in read.texts[:samples]])
+    return _cut(read, min(samples, 1 + int(np.searchsorted(length, most))), most)
+
+
 def _show(samples: list[Shown], few: TextBatch, subject: str, bench: Bench) -> None:
     """Give each sample the cells of a subject; one that fails to encode has none."""
-    kept, codes = bench.encoded(few, {})
+    kept, codes = bench.codes_of(few, {})
     encoded = EncodedText(bench.tokenizer, kept, codes, [])
     row_of = {int(index): row for row, index in enumerate(kept.index)}
     for sample in samples:

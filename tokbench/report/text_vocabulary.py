@@ -11,10 +11,17 @@ import numpy as np
 from markupsafe import Markup
 
 from tokbench.metrics.text.census import CLASSES, class_of, surfaces_of
-from tokbench.metrics.text.numbers import digit_runs, dominant, schemes_of, shown
+from tokbench.metrics.text.numbers import (
+    CONSISTENT,
+    TELLING,
+    digit_runs,
+    dominant,
+    schemes_of,
+    shown,
+)
 from tokbench.report.page import Page, Section
 from tokbench.report.subjects import Subject
-from tokbench.report.text_figures import axes, colour, legend, marker
+from tokbench.report.text_figures import axes, colour, legend, marker, plain_ticks
 from tokbench.report.text_survey import text_tokenizer
 from tokbench.statistics import EncodedText
 from tokbench.text.batch import TextBatch
@@ -39,6 +46,8 @@ _MEANING = {
     "inner-errors": "characters without a name",
 }
 Counts = dict[str, float]
+Cut = tuple[str, float, str]
+"""The most frequent cut of numbers of one length, the share that has it, the schemes it follows."""
 
 
 def sections(page: Page, subjects: Sequence[Subject]) -> Iterator[Section]:
@@ -64,12 +73,13 @@ def _census(
         return
     header = ["class", "meaning"]
     for name in classes:
-        header += [f"{name}: ids", "share"] if len(classes) > 1 else ["ids", "share of |V|"]
+        header += [f"{name}, %"] if len(classes) > 1 else ["ids", "share of |V|, %"]
     rows: list[list[Any]] = []
     for one in CLASSES:
         row: list[Any] = [one, _MEANING[one]]
         for counts in classes.values():
-            row += [int(counts[one]), counts[one] / (sum(counts.values()) or 1)]
+            share = round(100 * counts[one] / (sum(counts.values()) or 1), 3)
+            row += [share] if len(classes) > 1 else [int(counts[one]), share]
         rows.append(row)
     caption = "Every id of the vocabulary in one class by its bytes, after Qtok."
     body = page.fill(
@@ -116,7 +126,7 @@ def _scripts(page: Page, scripts: dict[str, Counts]) -> Iterator[Markup]:
     order = sorted(largest, key=lambda s: (-largest[s], s))[:SCRIPTS]
     if not order:
         return
-    figure, plot = axes(5.4, 0.9 + 0.2 * len(order), order)
+    figure, plot = axes(5.4, 0.9 + 0.2 * len(order), order, list(scripts))
     several = len(scripts)
     for number, own in enumerate(scripts.values()):
         there = [(n, own[s]) for n, s in enumerate(order) if own.get(s)]
@@ -126,6 +136,7 @@ def _scripts(page: Page, scripts: dict[str, Counts]) -> Iterator[Markup]:
             color=colour(number), markersize=4.5, label="subject",
         )  # fmt: skip
     plot.set_xscale("log")
+    plain_ticks(plot.xaxis)
     plot.set_xlabel("share of the alphabetic tokens, %", fontsize=9)
     legend(plot, list(scripts))
     first = [
@@ -152,25 +163,28 @@ def _digits(
         return
     header = ["digits"]
     for name in cut:
-        said = f"{name}: " if len(cut) > 1 else ""
-        header += [f"{said}cut", f"{said}share", f"{said}scheme"]
+        header += [name] if len(cut) > 1 else ["cut", "share, %", "scheme"]
     rows = []
     for length in range(1, LONGEST + 1):
         row: list[Any] = [length]
         for found in cut.values():
-            row += found.get(length, [None, None, None])
+            pattern, share, scheme = found.get(length, (None, 0.0, None))
+            if len(cut) == 1:
+                row += [pattern, 100 * share if pattern else None, scheme]
+            else:
+                row.append(f"{pattern} · {share:.0%}" if pattern else None)
         rows.append(row)
-    right = [0, *range(2, len(header), 3)]
+    right = [0, 2] if len(cut) == 1 else [0]
     body = page.fill(
         "text_digits.html",
         table=page.table("digits", header, rows, "", right),
-        verdicts=list(_verdicts(subjects)),
+        verdicts=[*_own_verdicts(cut), *_verdicts(subjects)],
         numbers=NUMBERS,
     )
     yield Section("digits", "How numbers are cut", body)
 
 
-def _cut(tokenizer: TextTokenizer) -> dict[int, list[Any]] | None:
+def _cut(tokenizer: TextTokenizer) -> dict[int, Cut] | None:
     """By length: the most frequent cut, the share of numbers that have it, its scheme."""
     rng = random.Random(0)
     texts = [
@@ -185,11 +199,11 @@ def _cut(tokenizer: TextTokenizer) -> dict[int, list[Any]] | None:
     except Exception:  # an encoder that refuses numbers: the table leaves it out
         return None
     tally = digit_runs(EncodedText(tokenizer, batch, codes, [""])).tallies["digit-cuts"]
-    found: dict[int, list[Any]] = {}
+    found: dict[int, Cut] = {}
     for length in range(1, LONGEST + 1):
         cuts, count, total = dominant(tally, length)
         if total:
-            found[length] = [shown(length, cuts), count / total, _scheme(length, cuts)]
+            found[length] = shown(length, cuts), count / total, _scheme(length, cuts)
     return found
 
 
@@ -197,25 +211,37 @@ def _scheme(length: int, cuts: int) -> str:
     return "" if length == 1 else " or ".join(schemes_of(length, cuts)) or "irregular"
 
 
-def _noted(subject: Subject) -> dict[int, list[Any]] | None:
+def _noted(subject: Subject) -> dict[int, Cut] | None:
     """The same as a record of the subject notes it."""
     for record, _ in subject.records.values():
-        found: dict[int, list[Any]] = {}
+        found: dict[int, Cut] = {}
         for length in range(1, LONGEST + 1):
             score = record.score(f"digit-consistency/{length}-digits")
             if score is not None and score.value is not None:
                 cut, _, scheme = score.note.rpartition(" (")[0].partition(": ")
-                found[length] = [cut, score.value, scheme] if scheme else ["1", score.value, ""]
+                found[length] = (cut, score.value, scheme) if scheme else ("1", score.value, "")
         if found:
             return found
     return None
 
 
-def _verdicts(subjects: Sequence[Subject]) -> Iterator[tuple[str, str, str]]:
+def _own_verdicts(cut: dict[str, dict[int, Cut]]) -> Iterator[tuple[str, str]]:
+    """The scheme that the lengths agree on which tell the schemes apart."""
+    for name, found in cut.items():
+        telling = [found[length] for length in sorted(TELLING) if length in found]
+        schemes = {scheme for _, _, scheme in telling}
+        kept = min((share for _, share, _ in telling), default=0.0)
+        one = schemes.pop() if len(schemes) == 1 and kept >= CONSISTENT else "irregular"
+        if telling:
+            digits = ", ".join(str(length) for length in sorted(TELLING) if length in found)
+            yield name, f"{one}, by numbers of {digits} digits"
+
+
+def _verdicts(subjects: Sequence[Subject]) -> Iterator[tuple[str, str]]:
     """What the records say of the scheme as a whole."""
     for subject in subjects:
         for task, (record, _) in subject.records.items():
             score = record.score("digit-scheme")
             if score is not None and score.value is not None:
                 verdict = score.note.partition(";")[0]
-                yield subject.name, task, f"{verdict}, {score.value:.1%} of the telling runs"
+                yield subject.name, f"{verdict}, {score.value:.1%} of the telling runs of {task}"

@@ -8,7 +8,7 @@
     0x202a: "LRE", 0x202b: "RLE", 0x202c: "PDF", 0x202d: "LRO", 0x202e: "RLO", 0x202f: "NNBSP", 0x2060: "WJ",
     0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI", 0x3000: "IDSP", 0xfe0e: "VS15", 0xfe0f: "VS16",
     0xfeff: "BOM" };
-  const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{DI}\p{Z}\u2800]/u, MARK = /^\p{M}/u;
+  const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{DI}\p{Z}\u2800]/u, MARK = /^\p{M}+/u;
   const RTL = /[\p{sc=Arab}\p{sc=Hebr}\p{sc=Syrc}\p{sc=Thaa}\p{sc=Nkoo}\p{sc=Adlm}\p{sc=Mand}\p{sc=Samr}\p{sc=Rohg}]/u;
   const direction = (text) => RTL.test((text.match(/\p{L}/u) || [""])[0]) ? "rtl" : "ltr";
   const hex = (bytes) => [...bytes].map((b) => b.toString(16).toUpperCase().padStart(2, "0")).join(" ");
@@ -41,8 +41,9 @@
   function draw(into, bytes) {
     let run = "", first = true;
     const flush = () => {
-      if (run) into.append(first && MARK.test(run) ? make("span", "mark", run) : run);
-      if (run) first = false;
+      const alone = first ? (run.match(MARK) || [""])[0] : "";
+      if (alone) into.append(make("span", "mark", "\u25cc" + alone));
+      if (run) { into.append(run.slice(alone.length)); first = false; }
       run = "";
     };
     for (const piece of pieces(bytes)) {
@@ -112,7 +113,7 @@
     if (id >= 0) row("id", make("dd", "", String(id)));
     const shown = own.length || id < 0 ? own : surface || own;
     row("bytes", make("dd", "tip-bytes", hex(shown) || "none"));
-    if (shown.length) row("text", draw(make("dd", "tip-text"), shown));
+    if ([...pieces(shown)].some((piece) => typeof piece === "string")) row("text", draw(make("dd", "tip-text"), shown));
     if (surface && own.length) row("in the vocabulary", draw(make("dd", "tip-text"), surface));
     const note = id < 0 ? (placed ? "no token stands for this" : "the tokenizer does not say where its tokens are")
       : unknown ? "unknown token" : own.length ? "" : "no bytes of the text to itself";
