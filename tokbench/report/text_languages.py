@@ -252,7 +252,14 @@ def _cells(found: ByLanguage, score: Score | None) -> list[Any]:
     """The cells of one subject, as `_columns` has them."""
     if len(found.scores) == 1:
         return [None] * 3 if score is None else [score.value, score.low, score.high]
-    return [None, ""] if score is None else [score.value, interval(score.low, score.high)]
+    return (
+        [None, ""]
+        if score is None
+        else [
+            score.value,
+            interval(score.low, score.high).replace(" ", "\N{NO-BREAK SPACE}"),
+        ]
+    )
 
 
 def _table(page: Page, found: ByLanguage, name: str, shown: Set[str]) -> Markup:

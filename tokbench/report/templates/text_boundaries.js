@@ -100,7 +100,7 @@
       text.dir = direction(sample.text);
       text.lang = sample.lang;
       const said = (sample.title ? sample.title + ", sample " : "Sample ") + sample.index + ", " + size + " bytes" + (sample.cut ? ", the beginning of it" : "");
-      const article = make("article", "tokens-sample", make("p", "text-note", said));
+      const article = make("article", sample.lang ? "tokens-sample" : "tokens-sample plain", make("p", "text-note", said));
       article.append(text, ...sample.cells.map((cells, number) => cells ? tokens(sample, number)
         : make("p", "text-note", data.tokenizers[number].name + ": not encoded")));
       return article;
