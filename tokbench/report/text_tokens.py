@@ -43,7 +43,9 @@ def cells_of(encoded: EncodedText, row: int) -> Cells:
     stops = np.clip(spans.stops[here] - base, 0, size).tolist()
     cells, at = Cells(placed=bool(spans.known[row])), 0
     for number, start, stop in zip(encoded.codes.ids[row].tolist(), starts, stops, strict=True):
-        if start > at and stop > start:
+        if stop == start:  # no bytes at all, wherever the library puts it
+            start = stop = at
+        if start > at:
             cells.ids.append(GAP)
             cells.sizes.append(start - at)
             at = start
