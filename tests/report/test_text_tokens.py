@@ -138,3 +138,9 @@ def test_quantiles_and_means_of_histograms() -> None:
     assert (quantile(histogram, 0.5), quantile(histogram, 0.9), quantile(histogram, 1)) == (1, 2, 3)
     assert mean(histogram) == pytest.approx(1.6)
     assert (quantile(np.zeros(3), 0.5), mean(np.zeros(3))) == (None, None)
+
+
+def test_a_long_word_shows_its_beginning() -> None:
+    found = Found(load_tokenizer("bytes"))
+    found.add(encoded(found.tokenizer, "x" * 40), "")
+    assert found.words[0].pieces == ["x"] * 16 + ["…"]

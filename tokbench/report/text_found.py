@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from tokbench.tokenizers.text.adapter import TextTokenizer
 
 LONGEST_TOKEN, MOST_TOKENS = 64, 24
 """Last bin of the histograms of lengths and of tokens in a word; it holds all above it."""
-PIECES = 40
-"""Pieces of a word that are shown."""
+PIECES = 16
+"""Pieces of a word that are shown; an ellipsis stands for the others."""
 
 
 @dataclass
@@ -98,9 +99,10 @@ class Found:
             return
         raw, (low, high) = batch.data.tobytes(), (int(begin[worst]), int(end[worst]))
         edges = np.clip(starts[first[worst] : last[worst]], low, high).tolist()
-        edges = sorted({low, *edges})[:PIECES]
-        bounds = zip(edges, [*edges[1:], high], strict=True)
-        pieces = [readable(raw[a:b]) for a, b in bounds]
+        edges = [*sorted({low, *edges}), high]
+        bounds = list(pairwise(edges))
+        pieces = [readable(raw[a:b]) for a, b in bounds[:PIECES]]
+        pieces += ["…"] * (len(bounds) > PIECES)
         self.words.append(Word(group, raw[low:high].decode(), int(tokens[worst]), pieces))
 
 

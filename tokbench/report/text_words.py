@@ -15,7 +15,7 @@ from tokbench.report.text_samples import Single, rates_of
 from tokbench.report.text_survey import Survey
 
 COSTLY = 12
-"""Samples with the fewest bytes per token that are listed for each tokenizer."""
+"""Samples that are listed for each tokenizer, one of a group at most."""
 
 
 def sections(
@@ -37,30 +37,35 @@ def _words(page: Page, surveys: Sequence[Survey]) -> Iterator[Markup]:
             for word in found.words:
                 group = title_of(word.group) if word.group else one.name
                 cut = page.fill("text_pieces.html", pieces=word.pieces)
-                rows.append([subject, group, word.group, cut, word.tokens, len(word.text.encode())])
-    rows.sort(key=lambda row: -row[4])
+                size = len(word.text.encode())
+                rows.append([subject, group, word.group, word.text, cut, word.tokens, size])
+    rows.sort(key=lambda row: -row[5])
     if rows:
-        header = ["tokenizer", "language", "group", "word, by token", "tokens", "bytes"]
+        header = ["tokenizer", "language", "group", "word", "its tokens", "tokens", "bytes"]
         caption = (
             "The word of each language that is cut into most tokens, of the samples encoded "
             "again. Bytes that are no whole character are in hexadecimal."
         )
-        yield page.table("worst-words", header, rows, caption, (4, 5))
+        yield page.table("worst-words", header, rows, caption, (5, 6))
 
 
 def _costly(page: Page, known: Single) -> Markup:
     rows: list[list[Any]] = []
     for subject, samples in known.samples.items():
         evidence, rate = samples.evidence, rates_of(samples)
-        for row in np.argsort(rate, kind="stable")[:COSTLY].tolist():
+        # The worst of each group, the first of equals; of these the worst.
+        order = np.lexsort((evidence.index, rate, evidence.group))
+        worst = order[np.flatnonzero(np.diff(evidence.group[order], prepend=-1))]
+        worst = worst[np.isfinite(rate[worst])]
+        for row in worst[np.argsort(rate[worst], kind="stable")][:COSTLY].tolist():
             group = samples.groups[int(evidence.group[row])]
             own = [evidence.columns[name][row] for name in ("tokens", "bytes")]
             index = int(evidence.index[row]) * evidence.block
             rows.append([subject, title_of(group), group, index, float(rate[row]), *map(int, own)])
     header = ["tokenizer", "language", "group", "sample", "bytes per token", "tokens", "bytes"]
     caption = (
-        f"{known.task}: samples with the fewest bytes per token, by their number in the group, "
-        "from 0."
+        f"{known.task}: the sample of each group with the fewest bytes per token, the worst of "
+        "them; by its number in the group, from 0."
     )
     return page.table("costly-samples", header, rows, caption, (3, 4, 5, 6))
 
