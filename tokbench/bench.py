@@ -130,7 +130,7 @@ class Bench:
         with clock("read"):
             batch = self.source.read(piece)
         with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
-            batch, codes = self._encoded(batch, failures)
+            batch, codes = self.codes_of(batch, failures)
         if not len(batch):
             return None
         return EncodedText(self.tokenizer, batch, codes, self.dataset.groups)
@@ -149,7 +149,7 @@ class Bench:
             examples=found.examples,
         )
 
-    def _encoded(self, batch: TextBatch, failures: dict[str, Failure]) -> tuple[TextBatch, Codes]:
+    def codes_of(self, batch: TextBatch, failures: dict[str, Failure]) -> tuple[TextBatch, Codes]:
         """Codes of a batch. If the tokenizer raises, sample by sample: those that fail are
         left out and counted by cause."""
         if not len(batch):

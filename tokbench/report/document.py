@@ -20,6 +20,7 @@ Sections = Callable[[Page, Sequence[Subject]], Iterator[Section]]
 SECTIONS: tuple[str, ...] = (
     "tokbench.report.summary:sections",
     "tokbench.report.comparison:sections",
+    "tokbench.report.text:sections",
     "tokbench.report.scores:sections",
     "tokbench.report.definitions:sections",
     "tokbench.report.provenance:sections",
