@@ -15,7 +15,7 @@ from tokbench.report.paired import Comparison, comparisons, unlike
 from tokbench.report.scores import term, value_cell
 from tokbench.report.subjects import Subject
 
-RATES = ("bits-per-pixel", "bitrate", "tokens-per-image", "tokens-per-second", "bytes-per-token")
+RATES = ("bits-per-pixel", "bits-per-second", "bytes-per-token")
 """Scores that say how much a tokenizer spends, the first that a record has."""
 
 SPEEDS = ("encode-speed",)
