@@ -63,6 +63,26 @@ def rates(text: str) -> list[float]:
     return found
 
 
+def diff(parser: argparse.ArgumentParser) -> None:
+    """What `tokbench diff` takes."""
+    what = "a record, a run folder, a folder of run folders, or a leaderboard row (TASK/NAME)"
+    parser.add_argument("old", metavar="OLD", help=what)
+    parser.add_argument("new", metavar="NEW", help="the same question, later")
+    parser.add_argument(
+        "--fail-on", action="append", default=[], metavar="RULE",
+        help="exit with 3 where a score moved too far: 'premium/tur_Latn>+2%%' (of the old value), "
+        "'lossless<-0.001' (in its unit), 'premium/*>+2%%'; may repeat",
+    )  # fmt: skip
+    parser.add_argument("--scores", metavar="NAME,…", help="default: the headline scores")
+    parser.add_argument("--full", action="store_true", help="show the scores of every group")
+    parser.add_argument("--task", action="append", metavar="FILE", help="the task file, if your own")
+    parser.add_argument(
+        "--data", metavar="NAME_OR_PATH", help="the data, if your own: it tells what is parallel"
+    )
+    parser.add_argument("--split", metavar="SPLIT")
+    parser.add_argument("--format", choices=FORMATS, default="table")
+
+
 def rate(parser: argparse.ArgumentParser) -> None:
     """What `tokbench rate` takes beside the questions of `eval`."""
     points = "specs (with ranges: jpeg:10..90:10), record files or leaderboard rows"

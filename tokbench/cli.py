@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from tokbench import own_version
 from tokbench.arguments import FORMATS
+from tokbench.arguments import diff as diff_arguments
 from tokbench.arguments import mixture as mixture_arguments
 from tokbench.arguments import positive as _positive
 from tokbench.arguments import rate as rate_arguments
@@ -87,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     _questions(compare)
     _format(compare)
     compare.add_argument("--full", action="store_true", help="show the scores of every group")
+
+    diff_arguments(command("diff", "what changed between two records; fails where it may not"))
 
     rate = command("rate", "rate-distortion curves: BD-rate, and quality at equal rate")
     rate_arguments(rate)
