@@ -89,8 +89,13 @@ def _umask() -> int:
 
 def slug(name: str) -> str:
     """A name as part of a file name: letters, digits, dots and hyphens."""
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "-" for c in name)
-    return kept.strip("-.")[:80] or "tokenizer"
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "-" for c in name[:200])
+    kept = kept.strip("-.")[:80] or "tokenizer"
+    return f"_{kept}" if kept.partition(".")[0].upper() in _RESERVED else kept
+
+
+_RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{port}{n}" for port in ("COM", "LPT") for n in range(10)}
+"""Windows opens a device for a file of such a name, whatever its suffix."""
 
 
 def read_bytes(path: Path) -> bytes:

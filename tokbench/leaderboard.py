@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 import msgspec
 
 from tokbench.errors import UserError, near
 from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
 from tokbench.manifest import load_manifest, manifest_names
+from tokbench.plausible import implausible
 from tokbench.record import Record, read_record, record_key
 from tokbench.samples import samples_path, smaller
-from tokbench.task import load_task, task_paths, with_reference
+from tokbench.task import Task, load_task, task_paths, with_reference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 MOST_EVIDENCE = 512 << 10
 """Bytes of a record's evidence on a leaderboard, which lives in git."""
+
+
+LONGEST_NAME = 200
+"""Characters of a tokenizer's or task's name."""
+
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def default_folder() -> Path:
@@ -43,28 +52,49 @@ def check_record(record: Record, path: Path, folder: Path) -> list[str]:
         refused.append(f"complete: {lost:,} samples failed; only complete records are filed")
     if record.limit is not None:
         refused.append(f"limit: made with --limit {record.limit}; evaluate the whole data")
+    refused += _name_checks(record)
     refused += _task_checks(record)
     refused += _data_checks(record)
-    for score in record.scores:
-        numbers = [v for v in (score.value, score.low, score.high) if v is not None]
-        if not all(map(math.isfinite, numbers)):
-            refused.append(f"scores: {score.name} is not a finite number")
-        if score.low is not None and score.high is not None and score.low > score.high:
-            refused.append(f"scores: {score.name}: its interval is upside down")
+    refused += [f"scores: {line}" for line in implausible(record)]
     evidence = samples_path(path)
     if not evidence.is_file():
         refused.append(f"evidence: no {evidence.name} beside {path.name}")
     elif sha256(read_bytes(evidence)) != record.evidence:
         refused.append(f"evidence: {evidence.name} is not the file that the record names")
-    twin = next((folder / slug(record.task)).glob(f"*--{record.key[:12]}.json"), None)
-    if twin is not None:
-        refused.append(f"duplicate: {twin} has the same key")
+    if not _HEX.fullmatch(record.key):
+        return [*refused, "key: is not 64 hexadecimal digits"]
+    for twin in (folder / slug(record.task)).glob(f"*--{record.key[:12]}.json"):
+        if twin.resolve() != path.resolve():
+            refused.append(f"duplicate: {twin} has the same key")
     return refused
 
 
-def _task_checks(record: Record) -> list[str]:
+def _name_checks(record: Record) -> list[str]:
+    """Names end up in file names, tables and pages."""
+    return [
+        f"names: the {what} is {why}"
+        for what, name in (("tokenizer", record.tokenizer), ("task", record.task))
+        for why in [_unfit(name)]
+        if why
+    ]
+
+
+def _unfit(name: str) -> str:
+    """Why a name cannot be shown, or an empty string."""
+    if not name.strip():
+        return "empty"
+    if len(name) > LONGEST_NAME:
+        return f"{len(name):,} characters long; at most {LONGEST_NAME}"
+    if any(category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in name):
+        return "written with control characters"
+    return ""
+
+
+def asked(record: Record) -> Task:
+    """The shipped task as the record was asked it: with its reference language and groups.
+    Raises `UserError` for a task that is none of tokbench's."""
     if record.task not in task_paths():
-        return [f"task: '{record.task}' is not a task of this tokbench"]
+        raise UserError(f"'{record.task}' is not a task of this tokbench")
     task = load_task(record.task)
     for signature in record.about.task.metrics:
         for part in signature.split("|"):
@@ -73,6 +103,16 @@ def _task_checks(record: Record) -> list[str]:
     for part in record.signature.split("|"):
         if part.startswith("groups:"):
             task = msgspec.structs.replace(task, groups=part.partition(":")[2].split(","))
+    return task
+
+
+def _task_checks(record: Record) -> list[str]:
+    if record.task not in task_paths():
+        return [f"task: '{record.task}' is not a task of this tokbench"]
+    try:
+        task = asked(record)
+    except UserError as error:
+        return [f"task: {error}"]
     if task.fingerprint() != record.about.task.fingerprint:
         return [
             f"task: '{record.task}' has changed since (its fingerprint differs); evaluate again"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tokbench.errors import UserError
+from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence
 from tokbench.files import read_bytes, sha256
 from tokbench.record import Record
@@ -40,19 +40,71 @@ def read_samples(record: Record, path: Path) -> Samples | None:
     content = read_bytes(beside)
     if sha256(content) != record.evidence:
         raise UserError(f"{beside}: is not the evidence that {path.name} names (its hash differs)")
-    return _parsed(content)
+    return _parsed(content, str(beside))
 
 
-def _parsed(content: bytes) -> Samples:
+MOST_BYTES, MOST_CELLS, MOST_COLUMNS = 256 << 20, 1 << 26, 4096
+"""What evidence may hold at most, by its own account, before any of it is read."""
+
+
+def _parsed(content: bytes, where: str = "evidence") -> Samples:
+    """The evidence in a parquet file, which is untrusted: its size and types are looked at
+    before its columns are read. Raises `UserError` for what is none."""
+    import pyarrow as pa
+
+    try:
+        samples = _read(content)
+    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+        raise UserError(f"{where}: damaged, or no evidence ({one_line(error)})") from error
+    evidence = samples.evidence
+    for what, values, most in (
+        ("group", evidence.group, len(samples.groups)),
+        ("index", evidence.index, 1 << 40),
+        ("samples", evidence.columns["samples"], 1 << 62),
+    ):
+        if evidence.rows and not 0 <= int(values.min()) <= int(values.max()) < most:
+            raise UserError(f"{where}: damaged: a {what} out of range")
+    return samples
+
+
+def _allowed(content: bytes) -> None:
+    """Refuse, by `ValueError`, what is too large or has columns of other types."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = parquet.read_table(pa.BufferReader(content))
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{len(content) >> 20} MiB are too many")
+    about = parquet.read_metadata(pa.BufferReader(content))
+    if about.num_columns > MOST_COLUMNS:
+        raise ValueError(f"{about.num_columns:,} columns are too many")
+    if about.num_rows * about.num_columns > MOST_CELLS:
+        raise ValueError(f"{about.num_rows:,} rows of {about.num_columns} columns are too many")
+    groups = [about.row_group(number) for number in range(min(about.num_row_groups, 1 << 16))]
+    if sum(group.total_byte_size for group in groups) > MOST_CELLS * 8:
+        raise ValueError(f"more than {MOST_CELLS >> 17} MiB when unpacked")
+    schema = parquet.read_schema(pa.BufferReader(content))
+    for field in schema:
+        words = pa.types.is_dictionary(field.type) and pa.types.is_string(field.type.value_type)
+        plain = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        if not (words if field.name == "group" else plain):
+            raise ValueError(f"column '{field.name[:80]}' is of type {str(field.type)[:80]}")
+
+
+def _read(content: bytes) -> Samples:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    _allowed(content)
+    table = parquet.read_table(pa.BufferReader(content), use_threads=False)
+    if any(table[name].null_count for name in table.column_names):
+        raise ValueError("a value is missing")
     arrays = {name: table[name].combine_chunks() for name in table.column_names}
     labels = arrays.pop("group")
     columns = {name: _widest(np.asarray(values)) for name, values in arrays.items()}
     index = columns.pop("index")
     block = int((table.schema.metadata or {}).get(b"block", b"1"))
+    if block < 1 or block & (block - 1) or block > 1 << 40 or "samples" not in columns:
+        raise ValueError("no blocks of samples")
     evidence = Evidence(np.asarray(labels.indices).astype(np.int64), index, columns, block=block)
     return Samples(evidence, [str(label) for label in labels.dictionary.to_pylist()])
 

@@ -36,6 +36,8 @@ def load_json(content: bytes, kind: type[T], where: str) -> T:
     """Decode JSON bytes into the struct `kind`; errors as in `load_toml`."""
     try:
         return msgspec.json.decode(content, type=kind)
+    except RecursionError as error:
+        raise UserError(f"{where}: not valid JSON: nested too deep") from error
     except msgspec.ValidationError as error:
         raise UserError(_explain(error, kind, where)) from error
     except msgspec.DecodeError as error:

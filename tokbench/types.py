@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -225,7 +225,7 @@ class Score(
     value: float | None
     low: float | None = None
     high: float | None = None
-    n: int
+    n: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
     unit: str = ""
     better: Literal["higher", "lower", "neither"] = "neither"
     metric: str = ""

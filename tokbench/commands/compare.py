@@ -13,10 +13,10 @@ from tokbench.compare import Difference, Overlap, differences, overlap, refuse_u
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.leaderboard import find_row
-from tokbench.manifest import load_manifest
+from tokbench.manifest import load_manifest, manifest_names
 from tokbench.record import Record, read_record
 from tokbench.specs import load_tokenizer, resolve
-from tokbench.task import Task, load_task, with_reference
+from tokbench.task import Task, load_task, task_paths, with_reference
 from tokbench.tokenizers.text.adapter import TextTokenizer
 
 OVERLAP_SAMPLES = 2000
@@ -91,13 +91,18 @@ def filed_records(subject: str) -> list[tuple[Record, Path]] | None:
 
 def question_of(record: Record, options: argparse.Namespace) -> tuple[Task, bool]:
     """The task of a record (with its own reference language), and whether its data is parallel."""
-    task = load_task(next((t for t in options.task or [] if t.endswith(".toml")), record.task))
+    own = next((t for t in options.task or [] if t.endswith(".toml")), None)
+    if own is None and record.task not in task_paths():
+        raise UserError(
+            f"'{record.task}' is not a task of this tokbench; give its file with --task"
+        )
+    task = load_task(own or record.task)
     for signature in record.about.task.metrics:
         for part in signature.split("|"):
             if part.startswith("reference:"):
                 task = with_reference(task, part.partition(":")[2])
     data = record.about.dataset
-    if data.version == "local":
+    if data.version == "local" or data.name not in manifest_names():
         return task, open_dataset(options.data, options.split).parallel if options.data else False
     return task, load_manifest(data.name).parallel
 

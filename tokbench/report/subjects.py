@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tokbench.bench import Bench, Clock, Job, open_bench
+from tokbench.claimed import imports_nothing, named_specs
 from tokbench.errors import UserError
 from tokbench.evidence import Failure
 from tokbench.media import EncodedMedia
@@ -41,10 +42,11 @@ class Subject:
 
     @cached_property
     def candidates(self) -> list[str]:
-        """Specs that may load the tokenizer again: its own, and what the record's command named."""
+        """Specs that may load the tokenizer again: its own, and of what the record's command
+        named all that runs no code of a stranger's."""
         record = next(iter(self.records.values()))[0]
-        given = [a for a in record.provenance.arguments if not a.startswith("-")]
-        return [self.spec] if self.spec else list(dict.fromkeys([record.tokenizer, *given]))
+        named = named_specs(record)
+        return [self.spec] if self.spec else [spec for spec in named if imports_nothing(spec)]
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
