@@ -63,6 +63,23 @@ def rates(text: str) -> list[float]:
     return found
 
 
+def submit(parser: argparse.ArgumentParser) -> None:
+    """What `tokbench submit` takes."""
+    parser.add_argument("record", nargs="+", metavar="RECORD", help="record.json or its run folder")
+    parser.add_argument("--to", default="leaderboards", metavar="DIR", help="default: leaderboards")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--pr", action="store_true", help="print the git commands that propose them")
+    how.add_argument("--run", action="store_true", help="run these commands: branch, commit, push")
+    how.add_argument(
+        "--verify", action="store_true",
+        help="file nothing: check what can be checked, and re-run a shard of each record",
+    )  # fmt: skip
+    parser.add_argument(
+        "--with", dest="trusted", action="append", default=[], metavar="SPEC",
+        help="for --verify: a spec, a file, or a folder of files that the records name",
+    )  # fmt: skip
+
+
 def diff(parser: argparse.ArgumentParser) -> None:
     """What `tokbench diff` takes."""
     what = "a record, a run folder, a folder of run folders, or a leaderboard row (TASK/NAME)"

@@ -17,6 +17,7 @@ from tokbench.arguments import diff as diff_arguments
 from tokbench.arguments import mixture as mixture_arguments
 from tokbench.arguments import positive as _positive
 from tokbench.arguments import rate as rate_arguments
+from tokbench.arguments import submit as submit_arguments
 from tokbench.arguments import sweep as sweep_arguments
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
 
@@ -108,8 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--runs", default="runs", metavar="DIR", help="run folders; default: runs")
 
     submit = command("submit", "check records and file them in a leaderboard")
-    submit.add_argument("record", nargs="+", metavar="RECORD", help="record.json or its run folder")
-    submit.add_argument("--to", default="leaderboards", metavar="DIR", help="default: leaderboards")
+    submit_arguments(submit)
 
     board = command("leaderboard", "the table of filed records")
     board.add_argument("task", nargs="?", metavar="TASK")

@@ -95,14 +95,19 @@ def replicates(
 
     only: signatures of the metrics wanted; None: all.
     """
-    spec = record.about.tokenizer.spec
-    measured = Measured(samples.evidence, samples.groups, parallel, spec, task.seed)
+    measured = as_measured(record, samples, task, parallel)
     for metric in task.made:
         if only is not None and metric.signature() not in only:
             continue
         if metric.paired and not _FROM_TALLIES & set(metric.statistics):
             deque(metric.result(measured), maxlen=0)
     return measured.kept
+
+
+def as_measured(record: Record, samples: Samples, task: Task, parallel: bool) -> Measured:
+    """A record's evidence, as metrics see it."""
+    spec = record.about.tokenizer.spec
+    return Measured(samples.evidence, samples.groups, parallel, spec, task.seed)
 
 
 def differences(

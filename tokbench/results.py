@@ -34,21 +34,8 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
     if evidence.rows == 0:
         causes = "; ".join(evidence.failures) or "no sample has any text"
         raise UserError(f"{tokenizer.name} on {task.name}: nothing was encoded: {causes}")
-    measured = Measured(
-        evidence,
-        dataset.groups,
-        dataset.parallel,
-        tokenizer.spec,
-        task.seed,
-        tokenizer=tokenizer,
-    )
-    scores = []
-    for metric in task.made:
-        measured.metric = metric.signature()
-        if why := bench.lacking.get(metric.signature()):
-            scores.append(measured.score(metric.name, None, 0, note=why))
-            continue
-        scores += list(metric.result(measured))
+    measured = measured_of(bench, evidence)
+    scores = scores_of(bench, measured)
     samples = int(evidence.columns["samples"].sum())
     manifest = dataset.manifest
     times = {k: v for k, v in evidence.seconds.items() if k in ACTIVITIES} | {"all": seconds}
@@ -81,6 +68,31 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
         bootstrap=Bootstrap(REPLICATES, LEVEL, task.seed, evidence.block),
         provenance=provenance(job.arguments or sys.argv[1:], times),
     )  # fmt: skip
+
+
+def measured_of(bench: Bench, evidence: Evidence) -> Measured:
+    """Finished evidence, as metrics see it."""
+    dataset, tokenizer = bench.dataset, bench.tokenizer
+    return Measured(
+        evidence,
+        dataset.groups,
+        dataset.parallel,
+        tokenizer.spec,
+        bench.job.task.seed,
+        tokenizer=tokenizer,
+    )
+
+
+def scores_of(bench: Bench, measured: Measured) -> list[Score]:
+    """Every score of the bench's task."""
+    scores: list[Score] = []
+    for metric in bench.job.task.made:
+        measured.metric = metric.signature()
+        if why := bench.lacking.get(metric.signature()):
+            scores.append(measured.score(metric.name, None, 0, note=why))
+            continue
+        scores += list(metric.result(measured))
+    return scores
 
 
 def performance(bench: Bench, evidence: Evidence) -> list[Score]:
