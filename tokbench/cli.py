@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     board = command("leaderboard", "the table of filed records")
     board.add_argument("task", nargs="?", metavar="TASK")
     _board(board)
+    board.add_argument("--html", metavar="DIR", help="write it as a site that needs no server")
     board.add_argument(
         "--scores", metavar="NAME,…", help="columns; default: the task's headline scores"
     )

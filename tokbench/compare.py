@@ -58,8 +58,8 @@ class Difference:
         return "better" if (difference > 0) == (self.better == "higher") else "worse"
 
 
-def refuse_unlike(first: Record, second: Record) -> None:
-    """Raise `UserError` naming the part of the signature in which two questions differ."""
+def unlike(first: Record, second: Record) -> list[tuple[str, str, str]]:
+    """The parts of the signature in which two questions differ: what, there and here."""
     a, b = first.about, second.about
     ours, theirs = set(a.task.metrics), set(b.task.metrics)
     parts = [
@@ -76,12 +76,16 @@ def refuse_unlike(first: Record, second: Record) -> None:
         ("limit", str(first.limit), str(second.limit)),
         ("task fingerprint", a.task.fingerprint[:12], b.task.fingerprint[:12]),
     ]
-    for name, one, other in parts:
-        if one != other:
-            raise UserError(
-                f"{first.tokenizer} and {second.tokenizer} answered different questions: "
-                f"{name}: {one} against {other}"
-            )
+    return [(name, str(one), str(other)) for name, one, other in parts if one != other]
+
+
+def refuse_unlike(first: Record, second: Record) -> None:
+    """Raise `UserError` naming the part of the signature in which two questions differ."""
+    for name, one, other in unlike(first, second)[:1]:
+        raise UserError(
+            f"{first.tokenizer} and {second.tokenizer} answered different questions: "
+            f"{name}: {one} against {other}"
+        )
 
 
 def replicates(

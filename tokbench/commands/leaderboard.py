@@ -20,7 +20,9 @@ HEADLINE = (
 
 
 def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
-    """Print the tables of one task, or of all."""
+    """Print the tables of one task, or of all; or write the site."""
+    if options.html:
+        return _site(options)
     _, found = opened(options.folder, options.task)
     table = frame(found)
     for_programs = options.format in ("csv", "json")
@@ -50,6 +52,19 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
             print()
     if for_programs:
         _emit(["task", "data", "rank", "tokenizer", *columns], flat, options.format)
+    return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    if options.scores:
+        raise UserError("--html shows the headline scores; --scores is for printed tables")
+    from pathlib import Path
+
+    from tokbench.site.board import board
+    from tokbench.site.pages import write
+
+    _, found = opened(options.folder, options.task)
+    print(write(board(found), Path(options.html)))
     return 0
 
 

@@ -48,10 +48,10 @@ def rate(options: argparse.Namespace, given: list[str]) -> int:
     for task in tasks:
         base, rest = ([pair for pair in s if pair[0].task == task] for s in (against, subjects))
         if rest:
-            panels.append(_panel(base, rest, options))
+            panels.append(panel_of(base, rest, options))
     if not panels:
         refuse_unlike(against[0][0], subjects[0][0])
-    rows = [row for panel in panels for row in _rows(panel, options)]
+    rows = [row for panel in panels for row in panel_rows(panel, options)]
     if options.format == "json":
         print(json.dumps({"fit": options.fit, "rows": rows}, ensure_ascii=False))
     elif options.format == "table":
@@ -88,7 +88,8 @@ def _records(options: argparse.Namespace, given: list[str]) -> tuple[list[Filed]
     return against, subjects
 
 
-def _panel(base: list[Filed], rest: list[Filed], options: argparse.Namespace) -> Panel:
+def panel_of(base: list[Filed], rest: list[Filed], options: argparse.Namespace) -> Panel:
+    """The curves of one task. Raises `UserError` where there are no points to draw."""
     first = base[0][0]
     for record, _ in [*base, *rest]:
         refuse_unlike(first, record)
@@ -170,7 +171,7 @@ def _draws(
     return draws
 
 
-def _rows(panel: Panel, options: argparse.Namespace) -> list[dict[str, Any]]:
+def panel_rows(panel: Panel, options: argparse.Namespace) -> list[dict[str, Any]]:
     """What was found, in long form."""
     sign = 1 if panel.metric.better == "higher" else -1
     unit, name = panel.metric.unit, panel.metric.name

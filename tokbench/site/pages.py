@@ -1,0 +1,147 @@
+"""The site's pages, and how they are written."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from tokbench import tables
+from tokbench.files import PACKAGE, atomic_write, read_bytes
+from tokbench.report.page import Page
+from tokbench.site import figures, library
+from tokbench.site.board import Board, Question, Row, file_name
+from tokbench.site.tables import Column, live_table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class SitePage(Page):
+    """A page of the site at `path`, with what all pages share one or two folders up."""
+
+    path: str = "index.html"
+
+    @cached_property
+    def templates(self) -> Environment:
+        """The site's templates, and those of reports."""
+        return environment()
+
+    @property
+    def root(self) -> str:
+        """The way from this page to the site's folder."""
+        return "../" * self.path.count("/")
+
+    def figure(self, name: str, figure: Figure, caption: str, alt: str) -> Markup:
+        """As in a report. Names are in every script; a font that lacks one is no news."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return super().figure(name, figure, caption, alt)
+
+    def made(self, template: str, live: bool = True, **values: Any) -> dict[str, bytes]:
+        """The page and the files beside it, by their paths in the site."""
+        content = self.fill(template, root=self.root, live=live, **values).encode()
+        folder = self.path.rpartition("/")[0]
+        beside = {f"{folder}/{path}".lstrip("/"): data for path, data in self.files.items()}
+        return beside | {self.path: content}
+
+
+_environment: list[Environment] = []
+
+
+def environment() -> Environment:
+    """One for all pages, so that a template is read once."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    if not _environment:
+        loaders = [PackageLoader("tokbench.site"), PackageLoader("tokbench.report")]
+        made = Environment(
+            loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        made.filters["number"] = tables.number
+        _environment.append(made)
+    return _environment[0]
+
+
+def write(found: Board, out: Path) -> Path:
+    """Write the site and return its first page. Files that are not of it are left alone."""
+    from tokbench.site.records import record_pages
+    from tokbench.site.suites import suite_pages
+    from tokbench.site.tasks import task_page
+
+    def pages() -> Iterator[dict[str, bytes]]:
+        yield assets()
+        for task, questions in found.tasks.items():
+            yield task_page(task, questions)
+        named, suites = suite_pages(found)
+        yield from suites
+        yield from record_pages(found)
+        yield index_page(found, named)
+
+    for several in pages():
+        for path, content in several.items():
+            atomic_write(out / path, content, durable=False)
+    return out / "index.html"
+
+
+def assets() -> dict[str, bytes]:
+    """What all pages share."""
+    templates = PACKAGE / "site" / "templates"
+    own = {f"assets/{name}": read_bytes(templates / name) for name in ("site.css", "site.js")}
+    return own | {
+        "assets/datatables.js": library.script(),
+        "assets/datatables.css": library.style(),
+    }
+
+
+def index_page(found: Board, suites: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Every task with its leader."""
+    page = SitePage("tokbench leaderboard")
+    rows = found.rows
+    columns = [
+        Column("task", "name"), Column("kind"), Column("about"), Column("main score"),
+        Column("best", "name", "rank 1; several where they cannot be told apart"),
+        Column("records", "number"), Column("newest", "date"),
+    ]  # fmt: skip
+    lines = [_task_line(task, questions) for task, questions in found.tasks.items()]
+    counts = [(task, sum(len(q.rows) for q in several)) for task, several in found.tasks.items()]
+    counts.sort(key=lambda pair: -pair[1])
+    shown = figures.amounts([n for n, _ in counts], [c for _, c in counts], "records")
+    return page.made(
+        "index.html",
+        records=len(rows),
+        tokenizers=len({row.record.tokenizer for row in rows}),
+        tasks=len(found.tasks),
+        newest=max((row.created[:10] for row in rows), default=""),
+        table=live_table(page, "tasks", columns, lines, "Tasks with records"),
+        figure=page.figure(
+            "tasks", shown, "Records of each task.", f"Bars: records of {len(counts)} tasks"
+        ),
+        suites=suites,
+        left_out=list(found.left_out.items()),
+    )
+
+
+def _task_line(task: str, questions: list[Question]) -> list[Any]:
+    from tokbench.task import load_task, task_paths
+
+    rows: list[Row] = [row for one in questions for row in one.rows]
+    best = [row for row in questions[0].rows if row.place == 1]
+    leader = ["—", ""]
+    if best:
+        more = f" and {len(best) - 1} more" if len(best) > 1 else ""
+        leader = [f"{best[0].record.tokenizer}{more}", f"{best[0].stem}.html"]
+    return [
+        [task, f"tasks/{file_name(task)}.html"],
+        questions[0].first.about.tokenizer.spec.modality,
+        load_task(task).title if task in task_paths() else "",
+        questions[0].main, leader, len(rows), max(row.created for row in rows),
+    ]  # fmt: skip

@@ -1,0 +1,122 @@
+"use strict";
+(() => {
+  const said = document.getElementById("said");
+
+  const element = (tag, name, text) => {
+    const made = document.createElement(tag);
+    if (name) made.className = name;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+
+  // As tokbench.tables.number: four significant digits, a dash for what was not measured.
+  const number = (value) => {
+    if (value === null || value === undefined || value === "") return "—";
+    const size = Math.abs(value);
+    if (Number.isInteger(value) && size >= 1000 || size >= 1000)
+      return Math.round(value).toLocaleString("en-US");
+    if (value && size < 1e-3) return Number(value.toPrecision(3)).toString();
+    return Number(value.toPrecision(4)).toString();
+  };
+
+  // Addresses in the data are files of this site; whatever else stays text.
+  const link = ([text, address], name) => {
+    const inside = /^(?:\.\.\/)*[\w.-]+(?:\/[\w.-]+)*$/.test(address || "");
+    const made = element(inside ? "a" : "span", "", undefined);
+    if (inside) made.href = address;
+    const shown = element("bdi", name, text);
+    if (name) shown.title = text.slice(0, 500);
+    made.append(shown);
+    return made;
+  };
+
+  const copyButton = (text) => {
+    const made = element("button", "copy", "Copy");
+    made.type = "button";
+    made.dataset.copy = text;
+    made.setAttribute("aria-label", "Copy the signature");
+    return made;
+  };
+
+  const shown = {
+    text: (cell) => element("bdi", "", cell),
+    interval: (cell) => element("span", "", cell),
+    date: (cell) => element("span", "", (cell || "").slice(0, 10)),
+    name: (cell) => link(cell, "name"),
+    number: (cell) => element("span", "", number(cell)),
+    rank: (cell) => element("span", "", number(cell)),
+    copy: copyButton,
+    score: (cell) => cell[1] ? link([number(cell[0]), cell[1]], "") : element("span", "", "—"),
+    links: (cell) => {
+      const made = element("span");
+      made.append(...cell.map((each) => link(each, "")));
+      return made;
+    },
+  };
+
+  const plain = { name: (cell) => cell[0], score: (cell) => cell[0], links: () => "" };
+  const numeric = (kind) => kind === "number" || kind === "rank" || kind === "score";
+
+  const column = ({ kind }) => ({
+    className: numeric(kind) ? "number" : kind === "date" || kind === "links" || kind === "interval" ? "nowrap" : "",
+    orderable: !["copy", "links", "interval"].includes(kind),
+    searchable: kind === "text" || kind === "name" || kind === "date",
+    type: numeric(kind) ? "measured" : "string",
+    render: (cell, asked) => {
+      if (asked === "display") return shown[kind](cell);
+      return plain[kind] ? plain[kind](cell) : cell;
+    },
+  });
+
+  if (window.DataTable) {
+    // What was not measured comes last, whichever way one sorts.
+    const missing = (value) => value === null || value === undefined || value === "";
+    const measured = (way) => (a, b) =>
+      missing(a) ? (missing(b) ? 0 : 1) : missing(b) ? -1 : way * (a - b);
+    DataTable.ext.type.order["measured-asc"] = measured(1);
+    DataTable.ext.type.order["measured-desc"] = measured(-1);
+    DataTable.ext.errMode = "throw";
+    for (const table of document.querySelectorAll("table[data-rows]")) {
+      const data = JSON.parse(document.getElementById(table.dataset.rows).textContent);
+      const few = data.rows.length <= 25;
+      new DataTable(table, {
+        data: data.rows,
+        columns: data.columns.map(column),
+        order: data.order,
+        deferRender: true,
+        autoWidth: false,
+        pageLength: 25,
+        paging: !few,
+        layout: {
+          topStart: "search", topEnd: few ? null : "info",
+          bottomStart: few ? null : "pageLength", bottomEnd: few ? null : "paging",
+        },
+        language: { search: "Filter", lengthMenu: "_MENU_ rows", info: "_START_–_END_ of _TOTAL_",
+          infoFiltered: "(of _MAX_)", zeroRecords: "No row matches" },
+      });
+      table.closest(".scroll").style.minHeight = "";
+    }
+  }
+
+  const copied = (text) => {
+    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+    const area = element("textarea", "hidden", text);
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done ? Promise.resolve() : Promise.reject(new Error("refused"));
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const tell = (word) => {
+      button.textContent = word;
+      button.classList.toggle("done", word === "Copied");
+      said.textContent = word;
+      setTimeout(() => { button.textContent = "Copy"; button.classList.remove("done"); }, 1500);
+    };
+    copied(button.dataset.copy).then(() => tell("Copied"), () => tell("Not allowed"));
+  });
+})();
