@@ -92,7 +92,9 @@ def diff(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--scores", metavar="NAME,…", help="default: the headline scores")
     parser.add_argument("--full", action="store_true", help="show the scores of every group")
-    parser.add_argument("--task", action="append", metavar="FILE", help="the task file, if your own")
+    parser.add_argument(
+        "--task", action="append", metavar="FILE", help="the task file, if your own"
+    )
     parser.add_argument(
         "--data", metavar="NAME_OR_PATH", help="the data, if your own: it tells what is parallel"
     )

@@ -94,7 +94,9 @@ def slug(name: str) -> str:
     return f"_{kept}" if kept.partition(".")[0].upper() in _RESERVED else kept
 
 
-_RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{port}{n}" for port in ("COM", "LPT") for n in range(10)}
+_RESERVED = {"CON", "PRN", "AUX", "NUL"} | {
+    f"{port}{n}" for port in ("COM", "LPT") for n in range(10)
+}
 """Windows opens a device for a file of such a name, whatever its suffix."""
 
 

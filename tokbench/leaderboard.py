@@ -176,22 +176,37 @@ def find_row(name: str, folder: Path | None = None) -> tuple[Record, Path] | Non
 
 def records(folder: Path, task: str | None = None) -> list[tuple[Record, Path]]:
     """All records of a leaderboard, or of one task, in a stable order."""
+    return [(read_record(path), path) for path in located(folder, task)]
+
+
+def located(folder: Path, task: str | None = None) -> list[Path]:
+    """The files of these records."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no leaderboard here (submit a record, or give --from DIR)")
     if task is not None and not (folder / slug(task)).is_dir():
         names = [p.name for p in folder.iterdir() if p.is_dir()]
         raise UserError(f"no records of task '{task}' in {folder}{near(task, names)}")
-    pattern = f"{slug(task)}/*.json" if task else "*/*.json"
-    return [(read_record(path), path) for path in sorted(folder.glob(pattern))]
+    paths = folder.glob(f"{slug(task)}/*.json" if task else "*/*.json")
+    return sorted(paths, key=lambda path: (path.parent.name, path.name))
 
 
 def opened(folder: str | None, task: str | None) -> tuple[Path, list[tuple[Record, Path]]]:
     """A leaderboard's folder, the default one for None, and its records, of which there are."""
-    where = Path(folder) if folder is not None else default_folder()
+    where = opened_folder(folder)
     found = records(where, task)
     if not found:
-        raise UserError(f"{where}: the leaderboard is empty (tokbench submit RECORD files one)")
+        raise empty(where)
     return where, found
+
+
+def opened_folder(folder: str | None) -> Path:
+    """A leaderboard's folder, the default one for None."""
+    return Path(folder) if folder is not None else default_folder()
+
+
+def empty(folder: Path) -> UserError:
+    """What is said of a leaderboard without records."""
+    return UserError(f"{folder}: the leaderboard is empty (tokbench submit RECORD files one)")
 
 
 def question(record: Record) -> str:
@@ -239,19 +254,23 @@ def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.Data
     import pandas as pd
 
     table = table[table["task"] == task]
-    full = table["score"] + table["facet"].map(lambda facet: f"/{facet}" if facet else "")
-    table = table.assign(full=full)
+    everyone = table[["question", "tokenizer", "key"]].drop_duplicates()
+    table = table[table["score"].isin({name.partition("/")[0] for name in scores})]
+    slash = (table["facet"] != "").map({True: "/", False: ""})
+    table = table.assign(full=table["score"] + slash + table["facet"])
+    table = table[table["full"].isin(scores)]
     tables = []
-    for question, rows in table.groupby("question", sort=True):
+    for question, members in everyone.groupby("question", sort=True):
         # One question and one name with two keys: two tokenizers of the same name.
-        twins = rows.groupby("tokenizer")["key"].transform("nunique") > 1
-        rows = rows.assign(
-            tokenizer=rows["tokenizer"].where(
-                ~twins, rows["tokenizer"] + " #" + rows["key"].str[:6]
-            )
+        twins = members.duplicated("tokenizer", keep=False)
+        named = members["tokenizer"].where(
+            ~twins, members["tokenizer"] + " #" + members["key"].str[:6]
         )
+        names = pd.Series(named.to_numpy(), index=members["key"].to_numpy())
+        rows = table[table["question"] == question]
+        rows = rows.assign(tokenizer=rows["key"].map(names))
         wide = rows.pivot(index="tokenizer", columns="full", values="value").reindex(
-            columns=list(scores)
+            index=sorted(names), columns=list(scores)
         )
         main = rows[rows["full"] == scores[0]].set_index("tokenizer")
         descending = bool((main["better"] == "higher").any())

@@ -182,7 +182,13 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path}: cannot read: {error.strerror}") from error
     if size > LARGEST:
         raise UserError(f"{path}: {size >> 20} MiB is too large for a record")
-    content = read_bytes(path)
+    return record_of(read_bytes(path), path)
+
+
+def record_of(content: bytes, path: Path) -> Record:
+    """As `read_record`, of what a file holds."""
+    if len(content) > LARGEST:
+        raise UserError(f"{path}: {len(content) >> 20} MiB is too large for a record")
     head = load_json(content, _Head, str(path))
     if head.schema != SCHEMA:
         raise UserError(

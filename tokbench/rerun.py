@@ -30,9 +30,7 @@ SUMMED = 1e-9
 """Relative difference of a sum taken in another order."""
 
 
-def from_evidence(
-    record: Record, samples: Samples, task: Task
-) -> tuple[list[str], set[str]]:
+def from_evidence(record: Record, samples: Samples, task: Task) -> tuple[list[str], set[str]]:
     """The record's values against those that its own per-sample evidence gives: the differences,
     and the names of the scores that could be compared."""
     parallel = load_manifest(record.about.dataset.name).parallel
@@ -72,8 +70,7 @@ def _unlike(record: Record, found: Collection[Score], tolerance: float) -> Itera
             yield f"{score.name}: not in the record; it is {_number(score.value)}"
         elif not _same(said.value, score.value, tolerance):
             yield (
-                f"{score.name}: the record says {_number(said.value)}, "
-                f"it is {_number(score.value)}"
+                f"{score.name}: the record says {_number(said.value)}, it is {_number(score.value)}"
             )
 
 
@@ -172,4 +169,3 @@ def not_compared(record: Record, known: set[str]) -> Sequence[str]:
     bases = dict.fromkeys(score.name.partition("/")[0] for score in record.scores)
     seen = {name.partition("/")[0] for name in known}
     return [name for name in bases if name not in seen]
-

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tokbench import tables
+from tokbench.board_index import index
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import frame, opened, pivot, question
+from tokbench.leaderboard import empty, opened, opened_folder, pivot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +24,11 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
     """Print the tables of one task, or of all; or write the site."""
     if options.html:
         return _site(options)
-    _, found = opened(options.folder, options.task)
-    table = frame(found)
+    folder = opened_folder(options.folder)
+    board = index(folder, options.task)
+    if not board.entries:
+        raise empty(folder)
+    table = board.frame()
     for_programs = options.format in ("csv", "json")
     if for_programs and not options.scores:
         _emit(list(table.columns), table.itertuples(index=False), options.format)
@@ -32,20 +36,20 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
     flat: list[list[Any]] = []
     columns = _chosen(options.scores, table)
     for task in sorted(table["task"].unique()):
-        of_task = [record for record, _ in found if record.task == task]
-        main, names = of_task[0].about.task.main, _names(table[table["task"] == task])
+        of_task = [entry for entry in board.entries if entry.task == task]
+        main, names = of_task[0].main, _names(table[table["task"] == task])
         scores = columns or [main, *(n for n in HEADLINE if n in names and n != main)]
         if not names & set(scores):
             continue
         for number, wide in enumerate(pivot(table, task, scores)):
-            data = next(r.about.dataset for r in of_task if question(r) == wide.attrs["question"])
+            entry = next(e for e in of_task if e.question == wide.attrs["question"])
             rows = zip(wide.index, wide.itertuples(index=False), strict=True)
             if for_programs:
-                set_of = f"{data.name}@{data.version}:{data.split}#{data.fingerprint[:8]}"
+                set_of = f"{entry.data}#{entry.data_hash[:8]}"
                 flat += [[task, set_of, row[0], name, *row[1:]] for name, row in rows]
                 continue
             note = f", question {number + 1}" if number else ""
-            print(f"{task} ({data.name}@{data.version}:{data.split}, by {scores[0]}){note}\n")
+            print(f"{task} ({entry.data}, by {scores[0]}){note}\n")
             cells = [[_cell(row[0]), name, *map(_cell, row[1:])] for name, row in rows]
             header = ["rank", "tokenizer", *scores]
             tables.emit(header, cells, options.format, range(2, len(header)))
@@ -70,8 +74,11 @@ def _site(options: argparse.Namespace) -> int:
 
 def _names(table: pd.DataFrame) -> set[str]:
     """Full names of the scores in a table."""
-    facets = table["facet"].map(lambda facet: f"/{facet}" if facet else "")
-    return set((table["score"] + facets).tolist())
+    pairs = table[["score", "facet"]].drop_duplicates()
+    return {
+        f"{score}/{facet}" if facet else score
+        for score, facet in zip(pairs["score"], pairs["facet"], strict=True)
+    }
 
 
 def _chosen(scores: str | None, table: pd.DataFrame) -> list[str]:
@@ -102,4 +109,4 @@ def _emit(header: list[str], rows: Iterable[Sequence[Any]], form: str) -> None:
 def _cell(value: Any) -> str:
     import pandas as pd
 
-    return tables.number(None if pd.isna(value) else value)
+    return tables.number(None if value is pd.NA or value != value else value)

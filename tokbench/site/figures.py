@@ -100,7 +100,9 @@ def history(rows: Sequence[Row]) -> Figure:
         if math.isnan(row.value) or score is None:
             continue
         if score.low is not None and score.high is not None:
-            axis.plot([place] * 2, [score.low, score.high], color=COLOURS[0], alpha=0.5, linewidth=2)
+            axis.plot(
+                [place] * 2, [score.low, score.high], color=COLOURS[0], alpha=0.5, linewidth=2
+            )
         axis.plot(place, row.value, "o", color=COLOURS[0], markersize=5)
     axis.plot(range(len(rows)), [row.value for row in rows], color=COLOURS[0], linewidth=1)
     labels = [f"{row.created[:10]}\n{row.record.about.tokenizer.fingerprint[:8]}" for row in rows]

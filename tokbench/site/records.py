@@ -77,7 +77,10 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("data hash", data.fingerprint),
         ("key", record.key),
         ("made", f"{source.created} by tokbench {source.tokbench} {source.git}".strip()),
-        ("machine", f"{source.platform}, Python {source.python}, {source.cpu}, {source.cores} cores"),
+        (
+            "machine",
+            f"{source.platform}, Python {source.python}, {source.cpu}, {source.cores} cores",
+        ),
         ("packages", packages),
         ("command", " ".join(source.arguments)[:2000]),
         ("failures", "; ".join(f"{cause}: {f.count:,}" for cause, f in record.failures.items())),

@@ -48,7 +48,10 @@ def _page(found: Board, name: str, members: list[str]) -> dict[str, bytes]:
         missing=[task for task in members if task not in found.tasks],
         table=live_table(page, file_name(name), columns, lines, f"Tokenizers of suite {name}"),
         figure=page.figure(
-            file_name(name), shown, "Ranks on each task.", f"Ranks of tokenizers on {len(tasks)} tasks"
+            file_name(name),
+            shown,
+            "Ranks on each task.",
+            f"Ranks of tokenizers on {len(tasks)} tasks",
         ),
     )
 

@@ -27,7 +27,9 @@ def task_page(task: str, questions: list[Question]) -> dict[str, bytes]:
     """The page, with the files beside it."""
     from tokbench.task import load_task, task_paths
 
-    page = SitePage(f"{figures.shortened(task, 60)} · tokbench", path=f"tasks/{file_name(task)}.html")
+    page = SitePage(
+        f"{figures.shortened(task, 60)} · tokbench", path=f"tasks/{file_name(task)}.html"
+    )
     shown = [_shown(page, one, number) for number, one in enumerate(questions, start=1)]
     about = load_task(task) if task in task_paths() else None
     return page.made("task.html", task=task, about=about, questions=shown)
@@ -79,12 +81,12 @@ def _columns(question: Question, names: list[str]) -> list[Column]:
         Column("tokenizer", "name"),
         Column(names[0], "number", units[names[0]]),
         Column("95 % interval", "interval"),
-        *(Column(name, "number", units[name]) for name in names[1:]),
-        Column("n", "number", "samples that entered the main score"),
-        Column("vocabulary", "number", "ids, over all levels"),
         Column("date", "date"),
         Column("record", "links"),
         Column("signature", "copy"),
+        *(Column(name, "number", units[name]) for name in names[1:]),
+        Column("n", "number", "samples that entered the main score"),
+        Column("vocabulary", "number", "ids, over all levels"),
     ]
 
 
@@ -100,10 +102,10 @@ def _line(row: Row, names: list[str]) -> list[Any]:
         [record.tokenizer, f"../{row.stem}.html"],
         row.value,
         interval,
-        *(number_of(row.scores.get(name)) for name in names[1:]),
-        main.n if main else None,
-        sum(record.about.tokenizer.spec.vocabulary) or None,
         row.created,
         [["JSON", f"../{row.stem}.json"]],
         record.score_signature(main) if main else record.signature,
+        *(number_of(row.scores.get(name)) for name in names[1:]),
+        main.n if main else None,
+        sum(record.about.tokenizer.spec.vocabulary) or None,
     ]

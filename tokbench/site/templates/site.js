@@ -61,7 +61,7 @@
     className: numeric(kind) ? "number" : kind === "date" || kind === "links" || kind === "interval" ? "nowrap" : "",
     orderable: !["copy", "links", "interval"].includes(kind),
     searchable: kind === "text" || kind === "name" || kind === "date",
-    type: numeric(kind) ? "measured" : "string",
+    type: numeric(kind) ? "measured" : "written",
     render: (cell, asked) => {
       if (asked === "display") return shown[kind](cell);
       return plain[kind] ? plain[kind](cell) : cell;
@@ -75,6 +75,9 @@
       missing(a) ? (missing(b) ? 0 : 1) : missing(b) ? -1 : way * (a - b);
     DataTable.ext.type.order["measured-asc"] = measured(1);
     DataTable.ext.type.order["measured-desc"] = measured(-1);
+    const written = (way) => (a, b) => (a < b ? -way : a > b ? way : 0);
+    DataTable.ext.type.order["written-asc"] = written(1);
+    DataTable.ext.type.order["written-desc"] = written(-1);
     DataTable.ext.errMode = "throw";
     for (const table of document.querySelectorAll("table[data-rows]")) {
       const data = JSON.parse(document.getElementById(table.dataset.rows).textContent);
@@ -84,6 +87,7 @@
         columns: data.columns.map(column),
         order: data.order,
         deferRender: true,
+        orderClasses: false,
         autoWidth: false,
         pageLength: 25,
         paging: !few,
