@@ -180,7 +180,7 @@ def _verdict(step: Step, gate: Gate) -> str:
 def _show(pairs: list[tuple[Filed, Filed]], alone: list[str], steps: list[Step], form: str) -> None:
     if form == "json":
         records = [{"old": _about(old[0]), "new": _about(new[0])} for old, new in pairs]
-        rows = [
+        scores = [
             asdict(step) | {"difference": None}
             if step.difference is None
             else asdict(step)
@@ -188,7 +188,7 @@ def _show(pairs: list[tuple[Filed, Filed]], alone: list[str], steps: list[Step],
             for step in steps
         ]
         print(json.dumps(
-            {"records": records, "alone": alone, "scores": rows,
+            {"records": records, "alone": alone, "scores": scores,
              "failed": sum(len(step.gates) for step in steps)}, ensure_ascii=False,
         ))  # fmt: skip
         return

@@ -86,7 +86,8 @@ def _table(page: Page, panel: Panel, found: list[dict[str, Any]], name: str) -> 
         Column("measure"), Column("rate", "number", panel.rate.unit),
         Column(panel.metric.name, "number", panel.metric.unit),
         Column(panel.anchor.name, "number", "the baseline's quality at that rate"),
-        Column("difference", "number"), Column("unit"), Column("95 % interval", "interval"), Column("note"),
+        Column("difference", "number"), Column("unit"), Column("95 % interval", "interval"),
+        Column("note"),
     ]  # fmt: skip
     from tokbench import tables
 

@@ -15,7 +15,7 @@ def suite_pages(found: Board) -> tuple[list[dict[str, Any]], Iterator[dict[str, 
     """The suites that have records, and their pages."""
     from tokbench.task import load_suites
 
-    named = [
+    named: list[dict[str, Any]] = [
         {"name": name, "file": file_name(name), "tasks": tasks}
         for name, tasks in load_suites().items()
         if any(task in found.tasks for task in tasks)

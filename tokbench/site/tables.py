@@ -17,7 +17,8 @@ Kind = Literal["text", "name", "number", "score", "rank", "date", "interval", "c
 
 class Column(NamedTuple):
     """kind: how a cell is shown, and what it holds. `name`: [text, address]; `score`:
-    [number, address]; `links`: a list of [text, address]; `copy`: text that a button copies; numbers are raw, None where not measured.
+    [number, address]; `links`: a list of [text, address]; `copy`: text that a button copies;
+    numbers are raw, None where not measured.
     about: what the heading says when one points at it."""
 
     title: str
