@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 FINE, BUG, USER, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes of the command line."""
+"""Exit codes of the command line. FAILURES: samples that failed, or a gate of `diff`."""
 
 
 class UserError(Exception):

@@ -79,7 +79,7 @@ def codec(name: str, rate: float, psnr: float, seed: int = 0) -> Record:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tasks, of which one was asked in two ways; a tokenizer in three versions; codecs."""
-    records = many(40, ("parallel-mini", "numbers"))
+    records = many(80, ("parallel-mini", "numbers"))
     records += [made_up("other-data", data="e" * 64), made_up("other-data-2", data="e" * 64)]
     records += [
         made_up("versioned", seed=n, created=f"2026-0{n}-01T00:00:00+00:00") for n in (1, 2, 3)
@@ -112,7 +112,7 @@ def written_at(folder: Path, record: Record) -> None:
 def test_every_record_has_a_page_and_a_copy_of_itself(site: Path) -> None:
     files = files_in(site)
     pages = [f for f in files if f.startswith("records/") and f.endswith(".html")]
-    assert len(pages) == 56
+    assert len(pages) == 96
     for page in pages:
         copy = site / page.replace(".html", ".json")
         record = json.loads(copy.read_bytes())
@@ -317,8 +317,8 @@ def contrast(page: Any, selector: str) -> float:
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_enough_contrast(site: Path, browser: Callable[..., Any], dark: bool) -> None:
     page = browser(site, "tasks/parallel-mini.html", dark=dark)
-    for selector in ("h1", "tbody td", "tbody td a", "thead th", "caption", "figcaption", ".facts dt",
-                     ".dt-info", ".copy", "footer p", ".dt-search label"):  # fmt: skip
+    shown = "h1", "tbody td", "tbody td a", "thead th", "caption", "figcaption", ".facts dt"
+    for selector in (*shown, ".dt-info", ".copy", "footer p", ".dt-search label"):
         assert contrast(page, selector) >= 4.5, selector
 
 
@@ -359,8 +359,7 @@ def test_the_keyboard_reaches_everything(site: Path, browser: Callable[..., Any]
     reached = []
     for _ in range(14):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.className || document.activeElement"
-                                     ".tagName + document.activeElement.getAttribute('role')"))  # fmt: skip
+        reached.append(page.evaluate("document.activeElement.className"))
     assert reached[0] == "skip"
     assert any("scroll" in each for each in reached)
     page.locator("section thead th:nth-child(2) .dt-column-order").first.focus()
@@ -389,7 +388,9 @@ def test_ten_thousand_records_load_and_sort_quickly(
         for n in range(count)
     ]  # fmt: skip
     found = board([(record, tmp_path / "none.json") for record in records])
-    for path, content in (assets() | task_page("parallel-mini", found.tasks["parallel-mini"])).items():
+    for path, content in (
+        assets() | task_page("parallel-mini", found.tasks["parallel-mini"])
+    ).items():
         atomic_write(tmp_path / path, content, durable=False)
     started = time.perf_counter()
     page = browser(tmp_path, "tasks/parallel-mini.html")
@@ -401,6 +402,7 @@ def test_ten_thousand_records_load_and_sort_quickly(
             """(column) => new Promise((done) => {
               const table = document.querySelector("table.live");
               const start = performance.now();
+              const DataTable = window.DataTables.jQuery.fn.dataTable;
               new DataTable.Api(table).one("draw", () => done(performance.now() - start));
               table.querySelectorAll("thead th")[column].querySelector(".dt-column-order").click();
             })""",

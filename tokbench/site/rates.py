@@ -64,8 +64,10 @@ def rates(page: Page, question: Question, name: str) -> Rates:
     )
 
 
-def _known(key: str) -> bool:
-    return key.partition(":")[0] in BASELINES
+def _known(key: str) -> int:
+    """How well a curve serves as what the others are held against."""
+    family = key.partition(":")[0]
+    return len(BASELINES) - BASELINES.index(family) if family in BASELINES else 0
 
 
 def _quality(question: Question) -> str | None:

@@ -68,7 +68,8 @@
     },
   });
 
-  if (window.DataTable) {
+  if (window.DataTables) {
+    const DataTable = window.DataTables.jQuery.fn.dataTable;
     // What was not measured comes last, whichever way one sorts.
     const missing = (value) => value === null || value === undefined || value === "";
     const measured = (way) => (a, b) =>
