@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tokbench.commands.evaluate import headline
 from tokbench.compare import unlike
 from tokbench.files import sha256, slug
 from tokbench.leaderboard import question, ranks
@@ -89,10 +90,8 @@ class Question:
 
     def names(self) -> list[str]:
         """Scores of the whole data that some record has, in the order of the first."""
-        found = dict.fromkeys(
-            name for row in self.rows[:50] for name in row.scores if "/" not in name
-        )
-        return list(found)
+        shown = (score for row in self.rows[:50] for score in headline(row.record, False))
+        return list(dict.fromkeys(score.name for score in shown))
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tokbench.commands.evaluate import headline
 from tokbench.files import read_bytes, slug
 from tokbench.site import figures
 from tokbench.site.board import Board, Row, file_name
@@ -28,8 +29,7 @@ def _page(row: Row, history: list[Row], of: int) -> dict[str, bytes]:
     record, main = row.record, row.main
     name = figures.shortened(record.tokenizer, 60)
     page = SitePage(f"{name} · {figures.shortened(record.task, 60)}", path=f"{row.stem}.html")
-    whole = [s for s in record.scores if "/" not in s.name]
-    whole = sorted(whole, key=lambda score: score.name != record.about.task.main)[:SHOWN]
+    whole = headline(record, False)[:SHOWN]
     versions = len({other.record.about.tokenizer.fingerprint for other in history})
     figure = ""
     if len(history) > 1:
