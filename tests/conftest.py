@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from mocks.browser import browser, chromium  # noqa: F401
 from mocks.evidence import make_task
 
 from tokbench.bench import Job

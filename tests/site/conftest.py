@@ -1,63 +1,19 @@
-"""A browser for the pages of the site: Debian's chromium, driven by playwright."""
+"""Pages of a site, in the browser."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-Opened = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless browser, started once; without one the test is skipped."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no chromium here: this test opens a page")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, headless=True, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
-def browser(chromium: Any) -> Iterator[Opened]:
-    """`browser(site, "tasks/x.html", width=390, dark=True)` gives playwright's page. The test
-    fails on an error in its console and on a request for anything but a file of the site."""
-    contexts, wrong = [], []
-
-    def heard(message: Any) -> None:
-        if message.type in ("error", "warning"):
-            wrong.append(f"console: {message.text}")
+def browser(browser: Callable[..., Any]) -> Callable[..., Any]:
+    """`browser(site, "tasks/x.html", width=390, dark=True)` gives playwright's page."""
 
     def opened(site: Path, path: str, width: int = 1280, dark: bool = False) -> Any:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(5000)
-        page.on("console", heard)
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: wrong.append("a dialog opened") or dialog.dismiss())
-        page.on("request", lambda request: asked(request, site.resolve().as_uri()))
-        page.goto((site / path).resolve().as_uri())
-        return page
+        return browser(site / path, folder=site, width=width, dark=dark)
 
-    def asked(request: Any, root: str) -> None:
-        if not request.url.startswith((root, "data:")):
-            wrong.append(f"request: {request.url[:200]}")
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    return opened

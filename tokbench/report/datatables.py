@@ -21,11 +21,20 @@ def script() -> str:
     Pages opened from a disk may not load modules, so the bundle's one `export` becomes an
     assignment. Raises `UserError` where the bundle is not what is expected.
     """
+    path = _folder() / "dt_bundle.js"
+    return classic(read_bytes(path).decode("utf-8"), str(path))
+
+
+def style() -> bytes:
+    """Its style sheet."""
+    return read_bytes(_folder() / "dt_bundle.css")
+
+
+def _folder() -> Path:
     found = find_spec("itables")
     if found is None or not found.submodule_search_locations:
         raise UserError("itables is not installed; pip install itables")
-    path = Path(found.submodule_search_locations[0]) / "html" / "dt_bundle.js"
-    return classic(read_bytes(path).decode("utf-8"), str(path))
+    return Path(found.submodule_search_locations[0]) / "html"
 
 
 def classic(module: str, where: str) -> str:

@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from tokbench import tables
 from tokbench.files import PACKAGE, atomic_write, read_bytes
+from tokbench.report import datatables
 from tokbench.report.page import Page
-from tokbench.site import figures, library
+from tokbench.site import figures
 from tokbench.site.board import Board, Question, Row, file_name
 from tokbench.site.tables import Column, live_table
 
@@ -97,8 +98,8 @@ def assets() -> dict[str, bytes]:
     templates = PACKAGE / "site" / "templates"
     own = {f"assets/{name}": read_bytes(templates / name) for name in ("site.css", "site.js")}
     return own | {
-        "assets/datatables.js": library.script(),
-        "assets/datatables.css": library.style(),
+        "assets/datatables.js": datatables.script().encode(),
+        "assets/datatables.css": datatables.style(),
     }
 
 

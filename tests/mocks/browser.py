@@ -1,4 +1,4 @@
-"""A browser for the tests of reports: Debian's chromium, driven by playwright."""
+"""A browser for the tests of pages: Debian's chromium, driven by playwright."""
 
 from __future__ import annotations
 
@@ -30,18 +30,22 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def browser(chromium: Any) -> Iterator[Opened]:
     """Open a file: `browser(path, width=390, dark=True)` gives playwright's page. The test fails
-    on an error in its console and on a request for anything but a file beside the page."""
+    on an error in its console, on a dialog and on a request for anything but files of the page's
+    folder (or of `folder`)."""
     contexts, wrong = [], []
 
     def heard(message: Any) -> None:
-        if message.type == "error":
+        if message.type in ("error", "warning"):
             wrong.append(f"console: {message.text}")
 
     def asked(request: Any, folder: Path) -> None:
         if not request.url.startswith((folder.as_uri(), "data:", "blob:")):
             wrong.append(f"request: {request.url[:200]}")
 
-    def opened(path: Path, width: int = 1280, height: int = 900, dark: bool = False) -> Any:
+    def opened(
+        path: Path, folder: Path | None = None, width: int = 1280, height: int = 900,
+        dark: bool = False,
+    ) -> Any:  # fmt: skip
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
@@ -50,10 +54,11 @@ def browser(chromium: Any) -> Iterator[Opened]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(5000)
-        folder = path.parent.resolve()
+        root = (folder or path.parent).resolve()
         page.on("console", heard)
+        page.on("dialog", lambda dialog: wrong.append("a dialog opened") or dialog.dismiss())
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("request", lambda request: asked(request, folder))
+        page.on("request", lambda request: asked(request, root))
         page.goto(path.resolve().as_uri())
         return page
 
