@@ -23,6 +23,7 @@ SECTIONS: tuple[str, ...] = (
     "tokbench.report.text:sections",
     "tokbench.report.scores:sections",
     "tokbench.report.image:sections",
+    "tokbench.report.audio:sections",
     "tokbench.report.definitions:sections",
     "tokbench.report.provenance:sections",
 )

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from tokbench.files import slug
 from tokbench.report.media_section import Block, absent
 from tokbench.report.page import Page
-from tokbench.report.pictures import SIDES, amplification, difference, lossless, window
+from tokbench.report.pictures import SIDES, amplification, difference, lossless, summed_error, window
 from tokbench.report.shown import Place, Shown
 
 
@@ -113,19 +113,30 @@ Files = list[tuple[str, bytes]]
 
 def _within(rows: list[_Row], factor: int, room: int) -> tuple[list[_Row], list[Files], int]:
     """The rows and their files; cut to the largest side with which they fit (0: whole)."""
-    for side in (0, *SIDES):
-        cut = [_cut(row, side) for row in rows] if side else rows
-        if room and not side and sum(row.original.nbytes for row in rows) > 2 * room:
-            continue  # could not fit: not worth trying
+    values = sum(row.original.nbytes * (1 + 2 * len(row.outputs)) for row in rows)
+    if not room or values < room:  # lossless files are hardly larger than half of the values
+        files = [_files(row, factor) for row in rows]
+        if not room or _taken(files) <= room:
+            return rows, files, 0
+    tables = [summed_error(row.original, list(row.outputs.values())) for row in rows]
+    pictures = sum(1 + 2 * len(row.outputs) for row in rows)
+    # At a byte and a half for each pixel, about what photographs with their noise take.
+    guess = (room / (2 * pictures)) ** 0.5
+    for side in [side for side in SIDES if side <= 2 * guess] or SIDES[-1:]:
+        cut = [_cut(row, table, side) for row, table in zip(rows, tables, strict=True)]
         files = [_files(row, factor) for row in cut]
-        taken = sum(len(content) * 4 // 3 for each in files for _, content in each)
-        if not room or taken <= room or side == SIDES[-1]:
-            return cut, files, side
-    raise AssertionError("the last side always fits")
+        if _taken(files) <= room:
+            break
+    return cut, files, side
 
 
-def _cut(row: _Row, side: int) -> _Row:
-    y, x = window(row.original, list(row.outputs.values()), side)
+def _taken(files: list[Files]) -> int:
+    """Characters as data URLs."""
+    return sum(len(content) * 4 // 3 for each in files for _, content in each)
+
+
+def _cut(row: _Row, table: np.ndarray, side: int) -> _Row:
+    y, x = window(table, side)
     outputs = {name: output[y, x] for name, output in row.outputs.items()}
     return _Row(row.place, row.name, row.size, row.original[y, x], outputs)
 

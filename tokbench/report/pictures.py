@@ -19,7 +19,8 @@ LONGEST = 16383
 
 
 def lossless(picture: np.ndarray) -> tuple[str, bytes]:
-    """Suffix and content of a file with exactly these pixels (uint8, height × width × 3)."""
+    """Suffix and content of a file with exactly these pixels: uint8, height × width × 3,
+    or 4 with transparency."""
     from PIL import Image
 
     file, form = io.BytesIO(), "webp" if max(picture.shape[:2]) <= LONGEST else "png"
@@ -49,14 +50,21 @@ def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a.astype(np.int16) - b)
 
 
-def window(original: np.ndarray, outputs: Sequence[np.ndarray], side: int) -> tuple[slice, slice]:
-    """The side × side pixels in which the reconstructions differ most from the original."""
+def summed_error(original: np.ndarray, outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Squared differences of all reconstructions, summed over everything above and to the left:
+    what `window` looks up."""
     height, width = original.shape[:2]
-    high, wide = min(side, height), min(side, width)
-    error = np.zeros((height + 1, width + 1))
+    squares = np.zeros((height, width), np.int64)
     for output in outputs:
-        squares = (_apart(original, output).astype(np.float64) ** 2).sum(2)
-        error[1:, 1:] += squares.cumsum(0).cumsum(1)
-    sums = error[high:, wide:] - error[:-high, wide:] - error[high:, :-wide] + error[:-high, :-wide]
+        squares += np.square(_apart(original, output).astype(np.int32)).sum(2)
+    table = np.zeros((height + 1, width + 1), np.int64)
+    squares.cumsum(0).cumsum(1, out=table[1:, 1:])
+    return table
+
+
+def window(table: np.ndarray, side: int) -> tuple[slice, slice]:
+    """The side × side pixels with the largest error, by `summed_error`."""
+    high, wide = (min(side, size - 1) for size in table.shape)
+    sums = table[high:, wide:] - table[:-high, wide:] - table[high:, :-wide] + table[:-high, :-wide]
     top, left = divmod(int(sums.argmax()), sums.shape[1])
     return slice(top, top + high), slice(left, left + wide)

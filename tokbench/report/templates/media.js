@@ -41,6 +41,7 @@
         const room = Math.min(stage.clientWidth / under.naturalWidth, stage.clientHeight / under.naturalHeight);
         size.value = [16, 12, 8, 6, 4, 3, 2, 1].find((k) => k <= Math.max(room, 1));
         scale();
+        stage.scrollTo((stage.scrollWidth - stage.clientWidth) / 2, (stage.scrollHeight - stage.clientHeight) / 2);
       });
     };
     size.addEventListener("change", scale);
@@ -49,6 +50,9 @@
     dialog.querySelector(".close").addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
+  document.addEventListener("play", (event) => {
+    for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
+  }, true);
   for (const button of document.querySelectorAll("button.look"))
     button.addEventListener("click", () => document.getElementById(button.dataset.dialog).open_on(button));
 })();
