@@ -5,7 +5,6 @@ import json
 import re
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from mocks.clips import encoded, murmur
@@ -29,6 +28,9 @@ def task(*more):
     return Task("t", "test", "audio", "speech-mini", metrics, "si-sdr")
 
 
+PLAIN = task()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "clips"
@@ -42,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def subject(folder, tmp_path):
-    def made(spec="mulaw:6", task=task(), name="") -> Subject:
+    def made(spec="mulaw:6", task=PLAIN, name="") -> Subject:
         filed = evaluate(Job(spec, task, str(folder)), tmp_path / "runs")
         return Subject(name or spec, {"t": filed}, {"t": task}, {"t": str(folder)}, spec)
 
@@ -76,7 +78,8 @@ def test_spectrograms_by_hand():
     picture = sounds.change(a, b)
     row = sounds.BANDS - 1 - a.mean(1).argmax()  # low bands are below
     assert (picture[row, 5:-5, :3] == sounds.LESS).all()
-    assert (picture[row, 5:-5, 3] == round(255 * 20 / sounds.APART)).all()
+    assert np.ptp(picture[row, 5:-5, 3]) <= 1
+    assert picture[row, 50, 3] == pytest.approx(255 * 20 / sounds.APART, abs=1)
     assert not sounds.change(a, a)[..., 3].any()
     assert (sounds.change(b, a)[row, 5:-5, :3] == sounds.MORE).all()
 
@@ -140,8 +143,7 @@ def test_hostile_names_and_transcripts_are_text(subject, tmp_path, monkeypatch):
 
     monkeypatch.setattr(recognisers, "recogniser", lambda name: Fixed())
     one = subject(name="<script>alert(2)</script>")
-    one.tasks["t"] = msgspec.structs.replace(task(HEARD))
-    one.bench = lambda name, bench=one.bench: bench(name)
+    one.tasks["t"] = task(HEARD)
     html = document.write([one], tmp_path / "out").read_text()
     assert "&lt;img src=x onerror=alert(1)&gt;" in html
     assert "<img src=x" not in html and "<script>alert" not in html and "<b>NOW" not in html
@@ -149,7 +151,7 @@ def test_hostile_names_and_transcripts_are_text(subject, tmp_path, monkeypatch):
 
 def test_without_the_data_the_numbers_stay(subject, folder):
     one = subject()
-    (folder / "a.wav").unlink()
+    soundfile.write(folder / "a.wav", murmur(8, seconds=1.5)[0], 16000)
     page = Page("r")
     [section] = audio.sections(page, [one])
     assert "is not the data that the record" in section.body and "<audio" not in section.body

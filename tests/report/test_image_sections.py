@@ -34,6 +34,9 @@ def task(metrics=METRICS, main="psnr"):
     return Task("t", "test", "image", "photos-mini", metrics, main)
 
 
+PLAIN = task()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "pictures"
@@ -46,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def subject(folder, tmp_path):
-    def made(spec="jpeg:10", task=task(), name="", data=folder) -> Subject:
+    def made(spec="jpeg:10", task=PLAIN, name="", data=folder) -> Subject:
         filed = evaluate(Job(spec, task, str(data)), tmp_path / "runs")
         return Subject(name or spec, {"t": filed}, {"t": task}, {"t": str(data)}, spec)
 
@@ -169,8 +172,8 @@ def test_words_are_cut_out_and_read(tmp_path):
     (root / "annotations.jsonl").write_text(json.dumps({"name": "p", "words": noted}))
     use = MetricUse("t-ned", {"probe": NAME, "resolution": 256})
     one = task([use, "psnr"], "t-ned")
-    filed = evaluate(Job("bytes", one, str(root)), tmp_path / "runs")
-    subject = Subject("bytes", {"t": filed}, {"t": one}, {"t": str(root)}, "bytes")
+    filed = evaluate(Job("identity", one, str(root)), tmp_path / "runs")
+    subject = Subject("identity", {"t": filed}, {"t": one}, {"t": str(root)}, "identity")
     report = Page("r")
     [section] = image.sections(report, [subject])
     assert "<del>&lt;b&gt;</del><ins>z</ins>" in section.body and "<b>" not in section.body

@@ -65,7 +65,9 @@ def _figure(page: Page, shown: Shown, name: str, media: EncodedMedia, number: in
     figure = _rows(levels) if rows else _grids(levels[:MOST])
     used = [int((counts > 0).sum()) for counts in levels]
     tokens, codes = int(sum(c.sum() for c in levels)), sum(map(len, levels))
-    told = f"{sum(used):,} of {codes:,} codes used by {tokens:,} tokens of {len(media.batch)} samples"
+    told = (
+        f"{sum(used):,} of {codes:,} codes used by {tokens:,} tokens of {len(media.batch)} samples"
+    )
     way = (
         "One row for each level, one column for each id."
         if rows

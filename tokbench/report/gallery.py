@@ -12,7 +12,14 @@ from markupsafe import Markup
 from tokbench.files import slug
 from tokbench.report.media_section import Block, absent
 from tokbench.report.page import Page
-from tokbench.report.pictures import SIDES, amplification, difference, lossless, summed_error, window
+from tokbench.report.pictures import (
+    SIDES,
+    amplification,
+    difference,
+    lossless,
+    summed_error,
+    window,
+)
 from tokbench.report.shown import Place, Shown
 
 
@@ -72,7 +79,9 @@ def gallery(page: Page, shown: Shown, room: int) -> list[Block]:
     both = [(row.original, output) for row in rows for output in row.outputs.values()]
     factor = amplification(both)
     rows, files, side = _within(rows, factor, room)
-    cards = {row.place: _card(page, shown, row, file) for row, file in zip(rows, files, strict=True)}
+    cards = {
+        row.place: _card(page, shown, row, file) for row, file in zip(rows, files, strict=True)
+    }
     notes = absent(shown)
     if side:
         notes += (

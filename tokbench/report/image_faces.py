@@ -89,9 +89,7 @@ def _faces(page: Page, shown: Shown, names: list[str], probe: str) -> list[Face]
     return rows
 
 
-def _crop(
-    page: Page, path: str, picture: np.ndarray, box: np.ndarray, value: float | None
-) -> Crop:
+def _crop(page: Page, path: str, picture: np.ndarray, box: np.ndarray, value: float | None) -> Crop:
     from tokbench.image.fitting import resized
 
     edge = AROUND * (box[2:] - box[:2])

@@ -27,10 +27,16 @@ def words(truth: str, heard: str) -> list[Piece]:
 def _pieces(a: Sequence[str], b: Sequence[str], glue: str) -> list[Piece]:
     from rapidfuzz.distance import Levenshtein
 
-    found = []
+    found: list[Piece] = []
     for edit in Levenshtein.opcodes(a, b):
-        was, now = glue.join(a[edit.src_start : edit.src_end]), glue.join(
-            b[edit.dest_start : edit.dest_end]
-        )
-        found.append(Piece(was) if edit.tag == "equal" else Piece("", was, now))
+        was = glue.join(a[edit.src_start : edit.src_end])
+        now = glue.join(b[edit.dest_start : edit.dest_end])
+        if edit.tag == "equal":
+            found.append(Piece(was))
+        elif found and not found[-1].same:  # edits side by side are read as one
+            before = found.pop()
+            sides = ((before.was, was), (before.now, now))
+            found.append(Piece("", *(glue.join(filter(None, side)) for side in sides)))
+        else:
+            found.append(Piece("", was, now))
     return found

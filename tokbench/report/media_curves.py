@@ -153,8 +153,7 @@ def _drawn(
     for text in legend.get_texts():
         text.set_parse_math(False)
     told = "; ".join(
-        f"{_shorter(label)}: "
-        + ", ".join(f"{p.score.value:.4g} at {p.x:.4g}" for p in points[:12])
+        f"{_shorter(label)}: " + ", ".join(f"{p.score.value:.4g} at {p.x:.4g}" for p in points[:12])
         for label, points in list(lines.items())[:8]
     )
     return page.figure(name, figure, caption, f"{y} over {x}. {told}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from markupsafe import Markup
@@ -25,7 +25,7 @@ class Block:
     """A part of a section under a heading of its own. notes: lines on what is missing, and why."""
 
     title: str
-    body: Markup = Markup("")
+    body: Markup = field(default_factory=Markup)
     notes: tuple[str, ...] = ()
 
 

@@ -14,7 +14,17 @@ from tokbench.report.media_section import Block, absent
 from tokbench.report.page import Page
 from tokbench.report.pictures import lossless
 from tokbench.report.shown import Place, Shown
-from tokbench.report.sounds import APART, FLOOR, Tick, change, decibels, flac, frequencies, heat, times
+from tokbench.report.sounds import (
+    APART,
+    FLOOR,
+    Tick,
+    change,
+    decibels,
+    flac,
+    frequencies,
+    heat,
+    times,
+)
 
 SECONDS = (60, 30, 20, 15, 10, 8, 5, 3)
 """Of a clip that is shown, its beginning; the longest for which a single file has room."""

@@ -70,8 +70,11 @@ def change(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def frequencies(rate: int) -> list[Tick]:
     """Labels of the mel axis, in per cent from below."""
     top = mel(rate / 2)
-    found = [Tick(100 * mel(hz) / top, f"{hz / 1000:g}k" if hz >= 1000 else f"{hz}") for hz in _HERTZ
-             if hz < rate / 2]  # fmt: skip
+    found = [
+        Tick(100 * mel(hz) / top, f"{hz / 1000:g}k" if hz >= 1000 else f"{hz}")
+        for hz in _HERTZ
+        if hz < rate / 2
+    ]
     spread = [found[-1]] if found else []
     for tick in reversed(found):
         if spread[-1].place - tick.place >= 12:
