@@ -92,12 +92,12 @@ def disturbed(page: Page, task: str, subjects: Sequence[Subject]) -> list[Block]
                 if hit and score.value is not None:
                     lines = curves.setdefault(hit[1], {}).setdefault(subject.name, [])
                     lines.append(Point(subject.name, float(hit[2]), score))
-        for name, lines in curves.items():
-            for points in lines.values():
+        for name, own in curves.items():
+            for points in own.values():
                 points.sort(key=lambda point: point.x)
-            first = next(iter(lines.values()))[0].score
+            first = next(iter(own.values()))[0].score
             body = _drawn(
-                page, f"{slug(name)}-{slug(task)}", lines, axis, f"{name} ({first.unit})",
+                page, f"{slug(name)}-{slug(task)}", own, axis, f"{name} ({first.unit})",
                 f"{name} when codes are disturbed, on {task}.",
             )  # fmt: skip
             blocks.append(Block(f"Disturbed codes: {name}", body))
@@ -123,12 +123,14 @@ def _drawn(
     for number, (label, points) in enumerate(lines.items()):
         values = [float(p.score.value or 0.0) for p in points]
         ends = [(p.score.low, p.score.high) for p in points]
+        known = [(low, high) for low, high in ends if low is not None and high is not None]
         bars = None
-        if all(low is not None and high is not None for low, high in ends):
+        if len(known) == len(values):
+            both = list(zip(values, known, strict=True))
             bars = [
-                [max(v - low, 0) for v, (low, _) in zip(values, ends, strict=True)],
-                [max(high - v, 0) for v, (_, high) in zip(values, ends, strict=True)],
-            ]  # type: ignore[operator]
+                [max(v - low, 0.0) for v, (low, _) in both],
+                [max(high - v, 0.0) for v, (_, high) in both],
+            ]
         axes.errorbar(
             [p.x for p in points], values, yerr=bars, marker=MARKS[number % len(MARKS)],
             color=COLOURS[number % len(COLOURS)], markersize=5, capsize=2, elinewidth=0.9,
@@ -144,8 +146,7 @@ def _drawn(
     axes.grid(alpha=0.25, color=INK)
     for side in axes.spines.values():
         side.set_color(INK)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(which="both", colors=INK)
     axes.xaxis.label.set_color(INK)
     axes.yaxis.label.set_color(INK)

@@ -71,16 +71,16 @@ def players(page: Page, shown: Shown, room: int) -> list[Block]:
     longest = _longest(list(found.values()), room, files)
     use, why = recogniser_of(shown)
     cards = {}
-    for place, own in found.items():
-        heard = {name: hear(pair, use) for name, pair in own.items()} if use else {}
-        cards[place] = _card(page, shown, place, own, longest, heard)
+    for place, versions in found.items():
+        heard = {name: hear(pair, use) for name, pair in versions.items()} if use else {}
+        cards[place] = _card(page, shown, place, versions, longest, heard)
     notes = absent(shown) + ((why,) if why else ())
     if any(card.cut for card in cards.values()):
         notes += (f"Of longer clips the first {longest} seconds are kept, to keep the page small.",)
     measure = shown.measure
     if measure is None:
         notes += ("No per-sample scores: the worst clips cannot be told.",)
-    blocks = []
+    blocks: list[Block] = []
     how = f"by {measure.name}" if measure else ""
     how += ", mean of the tokenizers" if len(shown.values) > 1 and how else ""
     for title, places in (("Worst", shown.worst), ("Drawn at random", shown.drawn)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tokbench.bench import Bench
 from tokbench.errors import UserError
 from tokbench.media import EncodedMedia
 from tokbench.report.per_sample import Measure, measures
@@ -91,7 +92,7 @@ def show(task: str, subjects: Sequence[Subject], worst: int, drawn: int) -> Show
         found.absent[subject.name] = "it was measured on other samples, or otherwise"
     for subject in same[MOST:]:
         found.absent[subject.name] = f"only the first {MOST} are shown side by side"
-    benches = {}
+    benches: dict[str, Bench] = {}
     for subject in found.subjects:
         try:
             samples = subject.samples(task)
@@ -144,7 +145,7 @@ def _worst_of(found: Shown, known: list[Samples], main: str, count: int) -> None
     found.worst = sorted(means, key=lambda place: (means[place], place))[:count]
 
 
-def _all_places(found: Shown, benches: dict[str, object]) -> list[Place]:
+def _all_places(found: Shown, benches: dict[str, Bench]) -> list[Place]:
     """Every sample of the task: by the evidence, else by the data."""
     for samples in found.values.values():
         rows, block = samples.evidence, samples.evidence.block
