@@ -29,4 +29,4 @@ def sections(page: Page, subjects: Sequence[Subject]) -> Iterator[Section]:
             usage_maps(page, shown),
             sample_table(page, shown),
         ]
-        yield Section(f"sound-{slug(task)}", f"{task}: sound", filled(page, blocks))
+        yield Section(f"sound-{slug(task)}", task, filled(page, blocks), "Sound")

@@ -33,4 +33,4 @@ def sections(page: Page, subjects: Sequence[Subject]) -> Iterator[Section]:
             usage_maps(page, shown),
             sample_table(page, shown),
         ]
-        yield Section(f"pictures-{slug(task)}", f"{task}: pictures", filled(page, blocks))
+        yield Section(f"pictures-{slug(task)}", task, filled(page, blocks), "Pictures")
