@@ -31,7 +31,7 @@ def stft(
 def mel_filters(rate: int, transform: int, count: int) -> np.ndarray:
     """Triangular filters (count, bins) from 0 Hz to half the rate, on Slaney's mel scale (linear
     to 1 kHz, logarithmic above) and of equal area: librosa's default."""
-    edges = _hertz(np.linspace(0.0, _mel(rate / 2), count + 2))
+    edges = _hertz(np.linspace(0.0, mel(rate / 2), count + 2))
     bins = np.fft.rfftfreq(transform, 1 / rate)
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
@@ -42,7 +42,8 @@ def mel_filters(rate: int, transform: int, count: int) -> np.ndarray:
 _LINEAR, _BREAK, _STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 
 
-def _mel(hertz: float) -> float:
+def mel(hertz: float) -> float:
+    """A frequency on that scale."""
     if hertz < _BREAK:
         return hertz / _LINEAR
     return float(_BREAK / _LINEAR + np.log(hertz / _BREAK) / _STEP)

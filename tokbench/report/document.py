@@ -22,6 +22,8 @@ SECTIONS: tuple[str, ...] = (
     "tokbench.report.comparison:sections",
     "tokbench.report.text:sections",
     "tokbench.report.scores:sections",
+    "tokbench.report.image:sections",
+    "tokbench.report.audio:sections",
     "tokbench.report.definitions:sections",
     "tokbench.report.provenance:sections",
 )

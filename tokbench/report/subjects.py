@@ -13,7 +13,7 @@ from tokbench.claimed import imports_nothing, named_specs
 from tokbench.errors import UserError
 from tokbench.evidence import Failure
 from tokbench.media import EncodedMedia
-from tokbench.plan import BATCH, BATCH_BYTES
+from tokbench.parts import Slice
 from tokbench.record import Record
 from tokbench.samples import Samples, read_samples
 from tokbench.specs import load_tokenizer
@@ -94,18 +94,12 @@ def through(bench: Bench, wanted: Sequence[tuple[int, int]]) -> EncodedMedia | N
     assert isinstance(bench, MediaBench)
     found: dict[tuple[int, int], EncodedMedia] = {}
     failures: dict[str, Failure] = {}
-    for number in sorted({group for group, _ in wanted}):
-        part = bench.source.parts[number]
-        for piece in part.slices(number, BATCH, BATCH_BYTES, bench.job.limit):
-            here = {i for g, i in wanted if g == number and piece.first <= i}
-            here = {i for i in here if i < piece.first + piece.count}
-            if not here:
-                continue
-            batch = bench.source.read_media(piece)
-            batch.samples = [bench.cut(sample) for sample in batch.samples]
-            for row, index in enumerate(batch.index.tolist()):
-                if index in here and batch.samples[row].data is not None:
-                    one = bench.encoded(batch.select([row]), Clock(), failures)
-                    if one is not None:
-                        found[number, index] = one
+    for number, index in sorted(set(wanted)):  # forwards: archives are read in one pass
+        batch = bench.source.read_media(Slice(number, index, 1, 0))
+        batch.samples = [bench.cut(sample) for sample in batch.samples]
+        if not len(batch) or batch.samples[0].data is None:
+            continue
+        one = bench.encoded(batch, Clock(), failures)
+        if one is not None:
+            found[number, index] = one
     return together([found[pair] for pair in wanted if pair in found])

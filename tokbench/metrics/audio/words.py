@@ -40,8 +40,7 @@ def heard(
     words: dict[str, list[Edits]] = {which: [] for which in COMPARED}
     letters: dict[str, list[Edits]] = {which: [] for which in COMPARED}
     for pair in pairs(encoded):
-        texts = _texts(pair, probe, vocabulary)
-        for which, compared in texts.items():
+        for which, compared in texts(pair, probe, vocabulary).items():
             told = isinstance(compared, str)
             found[which].append(compared if isinstance(compared, str) else 1.0)
             words[which].append(Edits() if told else word_edits(*compared))
@@ -67,8 +66,9 @@ def _columns(name: str, edits: list[Edits]) -> dict[str, np.ndarray]:
     }
 
 
-def _texts(pair: Pair, probe: Any, vocabulary: str) -> dict[str, str | tuple[str, str]]:
-    """What is compared with what, or why nothing is."""
+def texts(pair: Pair, probe: Any, vocabulary: str) -> dict[str, str | tuple[str, str]]:
+    """What is compared with what (normalised), by the names of `COMPARED`, or why nothing is (a
+    key of `clipwise.REASONS`)."""
     from tokbench.probes.recognisers import heard_before
 
     notes = pair.sample.notes

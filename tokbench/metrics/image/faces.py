@@ -54,8 +54,8 @@ def faces(
         if not len(found):
             continue
         now = model.embed(output, found.keypoints)
-        cosines = _cosines(found.embeddings, now)
-        sums["all"][row] = cosines.sum()
+        like = cosines(found.embeddings, now)
+        sums["all"][row] = like.sum()
         if model.same is not None:
             far = np.linalg.norm(found.embeddings - now, axis=1)
             counts["same"][row] = (far < model.same).sum()
@@ -66,13 +66,14 @@ def faces(
         counts["below"][row] = (bucket < 0).sum()
         for number, name in enumerate(BUCKETS):
             counts[name][row] = (bucket == number).sum()
-            sums[name][row] = cosines[bucket == number].sum()
+            sums[name][row] = like[bucket == number].sum()
     stem = faces_name(probe, resolution, edges)
     columns = {f"{stem}:{name}:n": values for name, values in counts.items()}
     return Statistic(columns | {f"{stem}:{name}": exact(values) for name, values in sums.items()})
 
 
-def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of each row of the one and the same row of the other."""
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.maximum(norms, 1e-12)
 
