@@ -146,6 +146,7 @@ def test_a_table_sorts_by_keyboard(report: Path, browser: Opened) -> None:
     header = page.locator(f"#{GROUPS} thead th").nth(1)
     header.locator("[tabindex='0']").first.focus()
     page.keyboard.press("Enter")
+    page.locator(f"#{GROUPS} thead th[aria-sort='ascending']").wait_for()
     assert header.get_attribute("aria-sort") == "ascending"
 
 
