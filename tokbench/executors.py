@@ -82,7 +82,10 @@ def run(
     """The evidence of every shard, in order. A shard that has no file yet is measured, and its
     file written before it counts as done. `shards` may be planned as they are asked for."""
     total = len(shards) if isinstance(shards, Sequence) else None
-    done = planned = 0
+    planned = 0
+    done = sum(_path(folder, number).is_file() for number in range(total or 0))
+    if progress:
+        progress(done, total)
 
     def another() -> None:
         nonlocal done
@@ -94,19 +97,19 @@ def run(
         nonlocal planned
         for number, shard in enumerate(shards):
             planned = number + 1
-            if _path(folder, number).is_file():
-                another()
-            else:
+            if not _path(folder, number).is_file():
                 yield number, shard
+            elif total is None:
+                another()
 
     if executor.kind == "serial":
         for number, shard in enumerate(shards):
             path = _path(folder, number)
             if path.is_file():
-                evidence = _load(path)
-            else:
-                evidence = bench.evidence(shard)
-                atomic_write(path, evidence.to_bytes())
+                yield _load(path)
+                continue
+            evidence = bench.evidence(shard)
+            atomic_write(path, evidence.to_bytes())
             another()
             yield evidence
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -43,9 +44,10 @@ class Refused(NamedTuple):
 class Worker:
     """The actor. `begin` makes it ready for a job's shards; `work` does one."""
 
-    def __init__(self, folder: str, variables: dict[str, str]):
+    def __init__(self, folder: str, path: list[str], variables: dict[str, str]):
         with suppress(OSError):
             os.chdir(folder)  # relative paths mean the same here, where the folder is there
+        sys.path += [place for place in path if place not in sys.path]  # adapters of one's own
         for name, value in variables.items():
             os.environ.setdefault(name, value)  # a machine may have places of its own
 
@@ -167,7 +169,7 @@ class Pool:
         self.count, self.threads = shares(self.ray.cluster_resources(), executor)
         variables = {name: os.environ[name] for name in _CARRIED if name in os.environ}
         kind = self.ray.remote(num_cpus=1, num_gpus=executor.gpus, max_restarts=0)(Worker)
-        self._make = lambda: _Hand(kind.remote(str(Path.cwd()), variables))
+        self._make = lambda: _Hand(kind.remote(str(Path.cwd()), sys.path, variables))
         self.here = identity()
         self.hands: list[_Hand] = []
 
@@ -292,11 +294,10 @@ class Pool:
 def _death(error: BaseException) -> str:
     """Why a worker is gone, in one line."""
     name = type(error).__name__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in reversed(lines) if "Error:" in line), "")
-    if "OutOfMemory" in name or "memory" in str(error).lower():
-        return f"the worker's machine ran out of memory ({name})"
-    return f"the worker died ({said or name})"[:300]
+    if "OutOfMemory" in name:
+        return "the worker's machine ran out of memory"
+    said = [line.strip() for line in str(error).splitlines() if "Error: " in line]
+    return f"the worker died ({said[-1][:200] if said else f'{name}: killed, or out of memory?'})"
 
 
 _open: Pool | None = None
@@ -306,7 +307,14 @@ def _pool(executor: Executor) -> Pool:
     """The pool of this process; another one where other workers are wanted."""
     global _open
     if _open is None or _open.executor != executor or not _open.ray.is_initialized():
-        if _open is not None and _open.ray.is_initialized():
-            _open.close()
+        close()
         _open = Pool(executor)
     return _open
+
+
+def close() -> None:
+    """End the workers of this process's pool."""
+    global _open
+    if _open is not None and _open.ray.is_initialized():
+        _open.close()
+    _open = None

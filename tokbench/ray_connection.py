@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from tokbench.errors import UserError, one_line, optional
@@ -42,6 +44,9 @@ def connected(executor: Executor) -> Any:
     else:
         cores = executor.workers or os.cpu_count() or 1
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+    # Its notices of dead workers go to stdout, among our tables and JSON: they are told here.
+    with suppress(ImportError):
+        import_module("ray._private.worker")._worker_logs_enabled = False
     _address = wanted
     atexit.register(ray.shutdown)
     return ray
