@@ -195,7 +195,7 @@ def test_an_address_that_does_not_answer_is_one_line(
         with pytest.raises(UserError, match="no Ray answers there in 3 s"):
             ray_connection._refuse_silence(address)
     for wrong in ("ray://head:10001", "head", "head:99999"):
-        with pytest.raises(UserError, match="host:port|HOST:PORT"):
+        with pytest.raises(UserError, match=r"host:port|HOST:PORT"):
             ray_connection._refuse_silence(wrong)
 
 

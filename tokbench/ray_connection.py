@@ -46,7 +46,7 @@ def connected(executor: Executor) -> Any:
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
     # Its notices of dead workers go to stdout, among our tables and JSON: they are told here.
     with suppress(ImportError):
-        import_module("ray._private.worker")._worker_logs_enabled = False
+        vars(import_module("ray._private.worker"))["_worker_logs_enabled"] = False
     _address = wanted
     atexit.register(ray.shutdown)
     return ray
