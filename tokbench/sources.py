@@ -37,7 +37,7 @@ def size_of(path: Path) -> int:
 def content_of(path: Path) -> Iterator[Any]:
     """What libraries take for a file: its path, or one behind a URL as an open file."""
     if is_remote(path):
-        with opened(path) as file:
+        with remote.opened(path) as file:
             yield file
     else:
         yield path
