@@ -9,6 +9,7 @@ from typing import Any
 
 from tokbench.errors import UserError, near, one_line
 from tokbench.media_parts import FileItem
+from tokbench.remote import is_remote
 
 NAME = "annotations.jsonl"
 
@@ -20,16 +21,19 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> list[FileItem]:
     A line names its file by the path within the folder, with or without suffix. Refuses a
     folder without such files, a line that is no object with a `name`, and a name without file.
     """
+    if is_remote(root):
+        raise UserError(f"{root}: {what} behind a URL come in tar shards or parquet")
     files = list(files_of(root, suffixes))
     if not files:
         raise UserError(f"{root}: no {what} ({', '.join(suffixes)})")
     base = root if root.is_dir() else root.parent
     notes = _notes(base / NAME)
-    items, names = [], []
+    items: list[FileItem] = []
+    names: set[str] = set()
     for path in files:
         whole = path.relative_to(base).as_posix()
         name = stem_of(base, path)
-        names += [whole, name]
+        names |= {whole, name}
         items.append(FileItem(name, path, notes.get(whole) or notes.get(name) or {}))
     for name in notes:
         if name not in names and root.is_dir():

@@ -64,7 +64,7 @@ def evaluate(
         reference=reference,
         lexicon=str(lexicon) if lexicon is not None else None,
         limit=limit,
-        workers=workers or 1,
+        workers=workers,
         executor=executor,
         out=str(out),
         again=again,

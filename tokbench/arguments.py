@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tokbench.errors import near
+
 FORMATS = ("table", "json", "csv", "md")
 
 
@@ -26,6 +28,32 @@ def replicates(text: str) -> int:
     if not text.isdigit() or int(text) == 1:
         raise argparse.ArgumentTypeError(f"'{text}': give 0, or 2 replicates or more")
     return int(text)
+
+
+_EXECUTORS = ("serial", "processes", "ray")
+
+
+def executor(text: str) -> str:
+    """serial, processes, ray or ray:ADDRESS."""
+    kind, colon, address = text.partition(":")
+    if kind not in _EXECUTORS or (colon and (kind != "ray" or not address)):
+        hint = near(kind, _EXECUTORS) if kind not in _EXECUTORS else ""
+        raise argparse.ArgumentTypeError(
+            f"'{text}': choose serial, processes, ray or ray:HOST:PORT{hint}"
+        )
+    return text
+
+
+def workers(parser: argparse.ArgumentParser) -> None:
+    """Who does the work, and how many of them."""
+    parser.add_argument(
+        "--workers", type=positive, metavar="N",
+        help="processes, or workers of --executor; default 1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--executor", type=executor, metavar="NAME",
+        help="serial, processes, ray or ray:HOST:PORT; with ray every core unless --workers says",
+    )  # fmt: skip
 
 
 def names(text: str) -> list[str]:
@@ -169,9 +197,7 @@ def sweep(parser: argparse.ArgumentParser) -> None:
         "where most languages can follow",
     )  # fmt: skip
     parser.add_argument("--out", default="sweep", metavar="DIR", help="results; default: sweep")
-    parser.add_argument(
-        "--workers", type=positive, default=1, metavar="N", help="processes; default 1"
-    )
+    workers(parser)
     parser.add_argument("--format", choices=FORMATS, default="table")
 
 

@@ -19,6 +19,7 @@ from tokbench.arguments import positive as _positive
 from tokbench.arguments import rate as rate_arguments
 from tokbench.arguments import submit as submit_arguments
 from tokbench.arguments import sweep as sweep_arguments
+from tokbench.arguments import workers as workers_arguments
 from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
 
 _EXAMPLES = """examples:
@@ -200,9 +201,7 @@ def _questions(
         metavar="N",
         help="first N samples of each group: a trial, never submitted",
     )
-    parser.add_argument(
-        "--workers", type=_positive, default=1, metavar="N", help="processes; default 1"
-    )
+    workers_arguments(parser)
 
 
 def _board(parser: argparse.ArgumentParser) -> None:

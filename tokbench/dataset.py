@@ -14,6 +14,7 @@ from tokbench.manifest import Manifest, load_manifest, manifest_names
 from tokbench.parts import Chain, ListedPart, Part
 from tokbench.readers import Found
 from tokbench.registry import READERS, locate
+from tokbench.remote import is_url, located
 from tokbench.text.programming import SUFFIXES
 
 
@@ -84,16 +85,16 @@ class Dataset:
 
 
 def open_dataset(reference: str, split: str | None = None, fetch: bool = True) -> Dataset:
-    """A dataset by manifest name or by path (`./numbers` where a manifest has the name).
+    """A dataset by manifest name, by path (`./numbers` where a manifest has the name) or by URL.
 
     `split` may join several with `+`: their samples follow each other in every group.
     Missing files are fetched as the manifest says; `UserError` says how when they cannot be.
     """
+    if is_url(reference):
+        return _from_path(located(reference), split)
     shipped = "/" not in reference and reference in manifest_names()
     if not shipped and Path(reference).exists() and not reference.endswith(".toml"):
-        if split not in (None, "all"):
-            raise UserError(f"--split {split}: {reference} is a path and has no splits")
-        return _from_path(Path(reference))
+        return _from_path(Path(reference), split)
     manifest = load_manifest(reference)
     split = split or manifest.default_split
     opened = [_open_split(manifest, one, fetch) for one in split.split("+")]
@@ -213,11 +214,13 @@ _BY_SUFFIX = {
 }
 
 
-def _from_path(path: Path) -> Dataset:
+def _from_path(path: Path, split: str | None) -> Dataset:
     """A file or folder of one's own: groups are files, named by their stem; source code by
     language, in folders below too."""
     from tokbench.text.languages import is_code
 
+    if split not in (None, "all"):
+        raise UserError(f"--split {split}: {path} is a path and has no splits")
     media, how = _media_of(path)
     if media:
         parts = READERS.get(media)([("", path)], how)

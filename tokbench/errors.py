@@ -20,6 +20,10 @@ class MissingExtra(UserError):
 
     def __init__(self, need: str, extra: str):
         super().__init__(f"{need} is not installed; pip install 'tokbench[{extra}]'")
+        self.given = need, extra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.given  # so that a worker process can raise it here
 
 
 def optional(module: str, extra: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -127,20 +127,28 @@ class Evidence:
 
     @classmethod
     def joined(cls, several: Iterable[Evidence]) -> Evidence:
-        """The merge, folded in the given order in bounded memory."""
+        """The merge, folded in the given order in bounded memory. Sums, which may take hundreds of
+        megabytes, are added up in one place: no more than these and one evidence's are held."""
         waiting: list[Evidence] = []
         size = 0
+        sums: dict[str, np.ndarray] = {}
         for evidence in several:
-            waiting.append(evidence)
+            for name, values in evidence.sums.items():
+                if name in sums:
+                    sums[name] += values
+                else:
+                    sums[name] = values.copy()
+            waiting.append(replace(evidence, sums={}))
             size += evidence.rows + sum(len(tally.keys) for tally in evidence.tallies.values())
-            size += sum(values.size for values in evidence.sums.values())
             size += sum(kept.rows.size for kept in evidence.kept.values())
             if size > WAITING and len(waiting) > 1:
                 waiting = [_joined(waiting)]
                 size = 0
         if not waiting:
             return cls(np.empty(0, np.int64), np.empty(0, np.int64), {})
-        return _joined(waiting)
+        whole = _joined(waiting)
+        whole.sums = sums
+        return whole
 
     def coarsened(self, block: int) -> Evidence:
         """Rows summed over blocks of `block` samples; a block cut by a shard's end heals."""
@@ -258,10 +266,6 @@ def _joined(several: list[Evidence]) -> Evidence:
         name: Tally.joined(e.tallies[name] for e in several if name in e.tallies)
         for name in dict.fromkeys(name for e in several for name in e.tallies)
     }
-    sums: dict[str, np.ndarray] = {}
-    for evidence in several:
-        for name, values in evidence.sums.items():
-            sums[name] = sums[name] + values if name in sums else values
     kept = {
         name: Kept.joined(e.kept[name] for e in several if name in e.kept)
         for name in dict.fromkeys(name for e in several for name in e.kept)
@@ -276,8 +280,7 @@ def _joined(several: list[Evidence]) -> Evidence:
         failures,
         _worth_showing(examples),
         seconds,
-        sums,
-        kept,
+        kept=kept,
     )
     highest = int(whole.index.max(initial=0))
     step = 1

@@ -123,7 +123,12 @@ _file_digests: dict[tuple[str, int, int], str] = {}
 
 def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes (what `sha256sum` prints), read in constant memory and
-    remembered for this process while size and modification time stand."""
+    remembered for this process while size and modification time stand. Behind a URL: see
+    `tokbench.remote`."""
+    if not isinstance(path, Path):
+        from tokbench import remote
+
+        return remote.digest(path)
     try:
         stat = path.stat()
         key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)

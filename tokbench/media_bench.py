@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -66,33 +66,11 @@ class MediaBench(Bench):
         that no more than a slice is held."""
         clock = Clock()
         failures: dict[str, Failure] = {}
-        sums: dict[str, np.ndarray] = {}
-        whole = Evidence.joined(self._slices(shard, clock, failures, sums))
-        whole.sums = sums
+        found = (self._evidence(piece, clock, failures) for piece in shard)
+        whole = Evidence.joined(evidence for evidence in found if evidence is not None)
         whole.failures |= failures
         whole.seconds = clock.seconds
         return whole
-
-    def _slices(
-        self,
-        shard: Shard,
-        clock: Clock,
-        failures: dict[str, Failure],
-        sums: dict[str, np.ndarray],
-    ) -> Iterator[Evidence]:
-        """The evidence of each slice, with its `sums` added up in place: moments of features
-        take tens of megabytes, and only one set of them is ever held besides."""
-        for piece in shard:
-            found = self._evidence(piece, clock, failures)
-            if found is None:
-                continue
-            for name, values in found.sums.items():
-                if name in sums:
-                    sums[name] += values
-                else:
-                    sums[name] = values.copy()
-            found.sums = {}
-            yield found
 
     def _evidence(
         self, piece: Slice, clock: Clock, failures: dict[str, Failure]

@@ -13,6 +13,7 @@ import numpy as np
 
 from tokbench.files import sha256, sha256_file
 from tokbench.parts import Part, Slice
+from tokbench.sources import size_of
 from tokbench.types import Sample
 
 
@@ -104,7 +105,7 @@ class SampleStream(MediaPart):
         return sha256(*(sha256_file(path) for path in self.paths))
 
     def size(self) -> int:
-        return sum(path.stat().st_size for path in self.paths)
+        return sum(map(size_of, self.paths))
 
     def headers(self) -> Iterator[Header]:
         return map(_header, self._items())

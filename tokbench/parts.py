@@ -6,7 +6,6 @@ depends on the data and the task's shard size alone, never on workers or machine
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokbench.errors import UserError, one_line
+from tokbench.errors import UserError
 from tokbench.files import sha256, sha256_file
+from tokbench.sources import opened, opened_again, size_of
 
 Notes = dict[str, str]
 """What the data says of one sample beside its text: a gold segmentation, a transcript, …"""
@@ -132,7 +132,7 @@ class LinesPart(Part):
         return sha256_file(self.path)
 
     def size(self) -> int:
-        return self.path.stat().st_size
+        return size_of(self.path)
 
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
         start = first = 0
@@ -159,7 +159,7 @@ class LinesPart(Part):
                 start += len(raw)
 
     def read(self, piece: Slice) -> Reading:
-        with opened(self.path) as file:
+        with opened_again(self.path) as file:
             file.seek(piece.start)
             raw = file.read(piece.stop - piece.start)
         text = unmarked(self._decoded(raw, piece.start), piece.start)
@@ -233,7 +233,7 @@ class StreamPart(Part):
         return sha256(*(sha256_file(path) for path in self.paths))
 
     def size(self) -> int:
-        return sum(path.stat().st_size for path in self.paths)
+        return sum(map(size_of, self.paths))
 
     def samples(self) -> Iterator[str]:
         return (text for path in self.paths for text in self._iterate(path))
@@ -250,13 +250,6 @@ class NotedPart(StreamPart):
 
     def samples(self) -> Iterator[str]:
         return (text for text, _ in self.rows())
-
-
-def opened(path: Path) -> io.BufferedReader:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read: {error.strerror or one_line(error)}") from error
 
 
 class Chain(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,15 +40,24 @@ class Source:
             self.parts = [Joined(part) for part in self.parts]
         self.cached = sum(part.size() for part in self.parts) <= CACHED
 
+    def planned(self, limit: int | None) -> Iterable[Shard]:
+        """All shards; of large data as they are asked for, while the first are measured, so that
+        neither time nor memory is spent on the plan alone."""
+        return self.plan(limit) if self.cached else self.shards(limit)
+
     def plan(self, limit: int | None) -> list[Shard]:
+        """All shards."""
+        return list(self.shards(limit))
+
+    def shards(self, limit: int | None) -> Iterator[Shard]:
         """Shards of at most `shard_samples` samples and `shard_bytes` bytes, in order.
 
-        `limit` keeps the first samples of every group.
+        `limit` keeps the first samples of every group. Raises `UserError` for an empty dataset.
         """
         most, most_bytes = self.task.shard_samples, self.task.shard_bytes
         text = self.task.modality == "text"
         slice_most, slice_bytes = (SLICE_SAMPLES, SLICE_BYTES) if text else (BATCH, BATCH_BYTES)
-        shards: list[Shard] = []
+        found = False
         waiting: list[Slice] = []
         samples = size = 0
         for number, part in enumerate(self.parts):
@@ -56,14 +66,14 @@ class Source:
             ):
                 samples, size = samples + piece.count, size + piece.size
                 if waiting and (samples > most or size > most_bytes):
-                    shards.append(tuple(waiting))
+                    yield tuple(waiting)
                     waiting, samples, size = [], piece.count, piece.size
                 waiting.append(piece)
+                found = True
         if waiting:
-            shards.append(tuple(waiting))
-        if not shards:
+            yield tuple(waiting)
+        if not found:
             raise UserError(f"{self.dataset.name}:{self.dataset.split}: the dataset is empty")
-        return shards
 
     def read(self, piece: Slice) -> TextBatch:
         """The samples of one slice."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.errors import UserError, near, one_line
-from tokbench.parts import LinesPart, ListedPart, Part, StreamPart, not_utf8, opened, unmarked
+from tokbench.parts import LinesPart, ListedPart, Part, StreamPart, not_utf8, unmarked
+from tokbench.sources import content_of, opened
 
 Found = list[tuple[str, Path]]
 """Files of a dataset: group label and path."""
@@ -64,7 +65,7 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
         from pyarrow import parquet as pq
 
         try:
-            with pq.ParquetFile(path) as file:
+            with content_of(path) as content, pq.ParquetFile(content) as file:
                 if key not in file.schema_arrow.names:
                     names = file.schema_arrow.names
                     raise UserError(

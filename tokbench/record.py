@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -212,12 +213,6 @@ def provenance(arguments: list[str], seconds: dict[str, float]) -> Provenance:
     """Versions, machine and arguments of this run. Absolute paths are cut to their last part."""
     import psutil
 
-    packages = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = _version(name)
-        except PackageNotFoundError:
-            continue
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tokbench=own_version(),
@@ -227,10 +222,23 @@ def provenance(arguments: list[str], seconds: dict[str, float]) -> Provenance:
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
-        packages=packages,
+        packages=_packages(),
         arguments=[_shortened(argument) for argument in arguments],
         seconds={name: round(value, 3) for name, value in seconds.items()},
     )
+
+
+def versions() -> dict[str, str]:
+    """Versions of tokbench and of the packages that it computes with."""
+    return {"tokbench": own_version()} | _packages()
+
+
+def _packages() -> dict[str, str]:
+    packages = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            packages[name] = _version(name)
+    return packages
 
 
 def _version(package: str) -> str:

@@ -6,20 +6,22 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tokbench import executors
-from tokbench.bench import Job, open_bench
+from tokbench.bench import Bench, Job, open_bench
 from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence
+from tokbench.executors import Executor
 from tokbench.files import atomic_write, sha256, slug
 from tokbench.record import Record, read_record
 from tokbench.results import make_record
 from tokbench.samples import samples_parquet
 from tokbench.types import Tokenizer
 
-Progress = Callable[[int, int], None]
-"""Called with (shards done, shards in all)."""
+Progress = Callable[[int, int | None], None]
+"""Called with (shards done, shards in all; None while that is not known)."""
 
 
 def evaluate(
@@ -29,9 +31,11 @@ def evaluate(
     progress: Progress | None = None,
     tokenizer: Tokenizer | None = None,
     again: bool = False,
+    executor: Executor | None = None,
 ) -> tuple[Record, Path]:
     """Run a job in `out` and return its record and the record's path.
 
+    `workers` are processes unless an executor is given.
     Finished shards of an interrupted run are taken up again; a finished record of the same
     key is returned as it is unless `again`. One run at a time may write a run folder.
     """
@@ -42,9 +46,10 @@ def evaluate(
     with locked(folder):
         if path.is_file() and not again:
             return read_record(path), path
-        shards = bench.source.plan(job.limit)
+        chosen = replace(executor or Executor.chosen(None, workers), gpus=_gpus(bench))
+        shards = bench.source.planned(job.limit)
         folder_shards = folder / "shards"
-        evidence = Evidence.joined(executors.run(bench, shards, folder_shards, workers, progress))
+        evidence = Evidence.joined(executors.run(bench, shards, folder_shards, chosen, progress))
         if evidence.rows == 0:
             shutil.rmtree(folder_shards)  # nothing to go on from
         record = make_record(bench, evidence, time.perf_counter() - started)
@@ -54,6 +59,12 @@ def evaluate(
         atomic_write(path, record.to_json())
         shutil.rmtree(folder_shards)
     return record, path
+
+
+def _gpus(bench: Bench) -> float:
+    """GPUs that a worker needs: what the adapter says, else one for `device=cuda`."""
+    said = getattr(bench.tokenizer, "gpus", None)
+    return float("device=cuda" in bench.job.spec if said is None else said)
 
 
 @contextmanager

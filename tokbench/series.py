@@ -21,6 +21,7 @@ from tokbench.equalise import (
     summaries,
 )
 from tokbench.errors import UserError
+from tokbench.executors import Executor
 from tokbench.matched import Matched
 from tokbench.runner import Progress
 from tokbench.sweep import Cell, Cells
@@ -87,7 +88,7 @@ def sweep_series(
     algorithms: Sequence[str],
     sizes: Sequence[int],
     folder: Path,
-    workers: int,
+    executor: Executor,
     bar: Bar,
     at: int | None = None,
 ) -> tuple[Cells, Cells, list[Series]]:
@@ -98,7 +99,7 @@ def sweep_series(
     """
     cells = sweep.grid(algorithms, matched.amounts, matched.languages, sizes)
     with bar("sweep") as progress:
-        tried = sweep.measured(matched, cells, folder, workers, progress)
+        tried = sweep.measured(matched, cells, folder, executor, progress)
     every = list(dict.fromkeys((cell.algorithm, cell.amount) for cell in cells))
     fitted = {}
     for one in every:
@@ -112,7 +113,7 @@ def sweep_series(
         if fit.size is not None
     ]
     with bar("equalised") as progress:
-        equalised = sweep.measured(matched, wanted, folder, workers, progress)
+        equalised = sweep.measured(matched, wanted, folder, executor, progress)
     found = [
         _series(matched, _of(tried, *one), _of(equalised, *one), *fitted[one]) for one in every
     ]

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from tokbench import executors
 from tokbench.errors import UserError, near
+from tokbench.executors import SERIAL, Executor, completed
 from tokbench.files import atomic_write, sha256
 from tokbench.matched import Matched
 from tokbench.runner import Progress
@@ -94,7 +94,7 @@ def measured(
     matched: Matched,
     cells: Sequence[Cell],
     folder: Path,
-    workers: int = 1,
+    executor: Executor = SERIAL,
     progress: Progress | None = None,
 ) -> Cells:
     """Every cell's result, from its file in `folder` or trained and evaluated now.
@@ -116,18 +116,16 @@ def measured(
 
     if progress:
         progress(done, len(paths))
-    if workers > 1 and len(waiting) > 1:
-        jobs = [(cell, paths[cell]) for cell in waiting]
-        executors.spread(_work, jobs, workers, _begin, (matched,), another)
+    if executor.kind == "serial":
+        results: Iterable[tuple[int, Found]] = (
+            (number, _measured(matched, cell)) for number, cell in enumerate(waiting)
+        )
     else:
-        for cell in waiting:
-            _measure(matched, cell, paths[cell])
-            another()
-    for cell in waiting:
-        result = _kept(paths[cell])
-        if result is None:
-            raise UserError(f"{paths[cell]}: gone or damaged; run the same command again")
-        found[cell] = result
+        results = completed(_work, waiting, executor, _begin, (matched,))
+    for number, result in results:
+        atomic_write(paths[waiting[number]], msgspec.json.encode(result))
+        found[waiting[number]] = result
+        another()
     return {cell: found[cell] for cell in paths}
 
 
@@ -166,14 +164,14 @@ def _begin(threads: int, matched: Matched) -> None:
     _matched = matched
 
 
-def _work(job: tuple[Cell, Path]) -> None:
+def _work(cell: Cell) -> Found:
     assert _matched is not None
-    _measure(_matched, *job)
+    return _measured(_matched, cell)
 
 
-def _measure(matched: Matched, cell: Cell, path: Path) -> None:
+def _measured(matched: Matched, cell: Cell) -> Found:
     training, evaluation = _texts(matched, cell.language, cell.amount)
-    atomic_write(path, msgspec.json.encode(_found(cell, training, evaluation)))
+    return _found(cell, training, evaluation)
 
 
 @functools.lru_cache(maxsize=1)  # the next cell's are mostly the same

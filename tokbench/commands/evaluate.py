@@ -15,6 +15,7 @@ from tokbench import tables
 from tokbench.bench import Job
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError
+from tokbench.executors import Executor
 from tokbench.record import Record, plain
 from tokbench.runner import Progress
 from tokbench.runner import evaluate as run_job
@@ -43,6 +44,7 @@ def measure_all(
 ) -> list[tuple[Record, Path]]:
     """Records of all specs on the chosen tasks, with their paths."""
     results = []
+    executor = Executor.chosen(options.executor, options.workers)
     specs = [each for spec in specs for each in expanded(spec)]
     for spec in specs:
         resolve(spec)  # an unknown last one shows before the first is measured
@@ -54,8 +56,11 @@ def measure_all(
                 options.split or (None if options.data else task.split), options.limit, given,
             )  # fmt: skip
             with progress_bar(f"{tokenizer.name} · {task.name}") as progress:
-                out, again = Path(options.out), getattr(options, "again", False)
-                results.append(run_job(job, out, options.workers, progress, tokenizer, again))
+                result = run_job(
+                    job, Path(options.out), progress=progress, tokenizer=tokenizer,
+                    again=getattr(options, "again", False), executor=executor,
+                )  # fmt: skip
+                results.append(result)
     return results
 
 

@@ -17,6 +17,7 @@ from tokbench.commands.evaluate import progress_bar
 from tokbench.curves import FORMS
 from tokbench.equalise import LEVEL, REPLICATES, Fit, Summary, premiums, weights
 from tokbench.errors import UserError
+from tokbench.executors import Executor
 from tokbench.files import atomic_write
 from tokbench.matched import Matched, matched
 from tokbench.record import provenance
@@ -45,7 +46,8 @@ def sweep(options: argparse.Namespace, given: list[str]) -> int:
     out = Path(options.out)
     with locked(out):
         tried, equalised, series = sweep_series(
-            text, algorithms, sizes, out / "cells", options.workers,
+            text, algorithms, sizes, out / "cells",
+            Executor.chosen(options.executor, options.workers),
             partial(progress_bar, unit="tokenizers"), options.at,
         )  # fmt: skip
         content = _content(text, tried, equalised, series, given)

@@ -18,6 +18,7 @@ from tokbench.image.pictures import SUFFIXES, picture_size, pillow_needed, read_
 from tokbench.media_parts import Header, Item, SampleStream
 from tokbench.parts import Part
 from tokbench.readers import Found
+from tokbench.sources import content_of, opened
 from tokbench.types import Sample
 
 
@@ -67,7 +68,8 @@ def image_column(path: Path) -> str:
     from pyarrow import parquet as pq
 
     try:
-        schema = pq.read_schema(path)
+        with content_of(path) as source:
+            schema = pq.read_schema(source)
     except (OSError, pyarrow.ArrowException):
         return ""
     for column in schema:
@@ -108,7 +110,7 @@ def _of_tar(path: Path) -> Iterator[Item]:
     waiting: dict[str, bytes] = {}
     key = ""
     try:
-        with tarfile.open(path, "r|*") as file:
+        with opened(path) as raw, tarfile.open(fileobj=raw, mode="r|*") as file:
             for member in file:
                 if not member.isfile() or Path(member.name).name.startswith("."):
                     continue
@@ -146,7 +148,7 @@ def _of_parquet(path: Path, key: str, name: str) -> Iterator[Item]:
     from pyarrow import parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with content_of(path) as source, pq.ParquetFile(source) as file:
             names = file.schema_arrow.names
             for column in filter(None, (key, name)):
                 if column not in names:
