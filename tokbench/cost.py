@@ -44,7 +44,8 @@ class Estimate:
     state: `new`, `finished` (its record is there), or the shards that are. samples, size: of the
     data, size in bytes as planned. seconds: wall seconds on `workers` processes; None where it
     could not be tried, and `note` says why. parts: processor-bound seconds of one process by
-    activity. memory: MiB of all processes at their most. tried: what stands behind it.
+    activity. processor: seconds of processor time that reading, encoding, decoding and
+    measuring take; what else the machine does is not in it. memory: MiB of all processes at their most. tried: what stands behind it.
     """
 
     tokenizer: str
@@ -56,6 +57,7 @@ class Estimate:
     size: int | None = None
     workers: int = 1
     seconds: float | None = None
+    processor: float | None = None
     memory: float | None = None
     parts: dict[str, float] = field(default_factory=dict)
     tried: str = ""
@@ -121,6 +123,7 @@ def _fill(found: Estimate, job: Job, out: Path, tokenizer: Tokenizer) -> None:
     rows = sum(min(n, BLOCKS) for n in _by_part(slices))
     parts["start"] = tokenizer.load_seconds + opening + tried.first
     parts["finish"] = tried.finish + costs["finish"] * rows * tried.columns
+    found.processor = tried.processor * scale
     workers = min(found.workers, len(shards))
     shared = work * max(-(-len(shards) // workers) / len(shards), tried.cores / _cores())
     if workers > 1:
@@ -130,9 +133,7 @@ def _fill(found: Estimate, job: Job, out: Path, tokenizer: Tokenizer) -> None:
     own = peak_memory()
     table = rows * (tried.columns + 2) * costs["column"] * 3 / 2**20  # joined, scored, written
     found.memory = own + table + (workers * own if workers > 1 else 0.0)
-    found.tried = (
-        f"{tried.samples:,} samples in {tried.wall:.2g} s, {tried.cores:.1f} cores busy"
-    )
+    found.tried = f"{tried.samples:,} samples in {tried.wall:.2g} s, {tried.cores:.1f} cores busy"
     if found.state != "new":
         left = "nothing is left to do" if found.state == "finished" else found.state
         found.note = "; ".join(filter(None, (found.note, f"{left}: the time is that of all of it")))
@@ -164,6 +165,7 @@ class _Tried:
     first: float
     finish: float
     columns: int
+    processor: float
 
 
 def _tried(bench: Bench, slices: list[Slice]) -> _Tried:
@@ -192,7 +194,7 @@ def _tried(bench: Bench, slices: list[Slice]) -> _Tried:
     return _Tried(
         run.samples, run.size, run.wall, whole.seconds, max(1.0, run.processor / run.wall),
         max(0.0, opening - run.wall / run.size * fine[0].size), time.perf_counter() - began,
-        len(whole.columns),
+        len(whole.columns), run.processor,
     )  # fmt: skip
 
 
@@ -250,4 +252,3 @@ def _bits_reversed(count: int) -> Iterator[int]:
         place = int(format(number, f"0{width}b")[::-1], 2) if width else 0
         if place < count:
             yield place
-

@@ -7,6 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tokbench.dataset import find_files
 from tokbench.files import PACKAGE
@@ -27,9 +28,9 @@ class Download:
     why: str = ""
 
 
-def costs() -> dict:
+def costs() -> dict[str, Any]:
     """The checked-in table `costs.toml`."""
-    return load_toml(PACKAGE / "costs.toml", dict)
+    return load_toml(PACKAGE / "costs.toml", dict[str, Any])
 
 
 def of_the_spec(spec: str) -> list[Download]:
@@ -62,10 +63,15 @@ def _tiktoken_is_here(name: str) -> bool:
     from tokbench.tokenizers.text.tiktokens import replaced_loader
 
     seen: list[str] = []
+
+    def note(url: str, expected_hash: str | None = None) -> dict[bytes, int]:
+        seen.append(url)
+        return {}
+
     constructor = openai_public.ENCODING_CONSTRUCTORS.get(name)
     if constructor is None or constructor.__name__ == "gpt2":
         return constructor is None  # an unknown name is refused when it is loaded
-    with replaced_loader(lambda url, expected_hash=None: seen.append(url) or {}):
+    with replaced_loader(note):
         constructor()
     variables = (os.environ.get(v) for v in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"))
     folder = next(filter(None, variables), str(Path(tempfile.gettempdir(), "data-gym-cache")))

@@ -170,7 +170,9 @@ def _speeds(found: list[Timing]) -> None:
     cells: dict[tuple[Any, ...], dict[str, str]] = {}
     chosen = [t for t in found if t.on != "all" and t.measure in _WAYS]
     for timing in sorted(chosen, key=lambda t: (_WAYS.index(t.measure), t.threads)):
-        if timing.measure == "first-encode" and (timing.threads > 1 or "MB/s" not in timing.amounts):
+        if timing.measure == "first-encode" and (
+            timing.threads > 1 or "MB/s" not in timing.amounts
+        ):
             continue
         threads = f"{timing.threads} thread{'s' if timing.threads > 1 else ''}"
         for unit, spread in timing.figures():
@@ -221,7 +223,9 @@ def _growth(found: list[Timing], settings: Settings) -> None:
             if timing.amounts:
                 size = f"{timing.amounts['MB/s'] * 1e6 / 1024:,.0f} KiB"
                 rate = tables.number(timing.amounts["MB/s"] / timing.seconds[0])
-            rows.append([timing.on, timing.tokenizer, _cell(timing.spread), size, rate, timing.note])
+            rows.append(
+                [timing.on, timing.tokenizer, _cell(timing.spread), size, rate, timing.note]
+            )
     rows.sort(key=lambda row: list(inputs.ADVERSARIAL).index(row[0]))
     tables.emit(["text", "tokenizer", "exponent", "longest", "MB/s there", "note"], rows, "table",
                 (2, 3, 4))  # fmt: skip

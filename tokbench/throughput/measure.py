@@ -27,7 +27,8 @@ TURNS = 3
 @dataclass(frozen=True, slots=True)
 class Settings:
     """repeats: timings of each figure. cap: seconds that the latencies of a corpus or one
-    adversarial text may take; a pass over a corpus a quarter of it. threads: how many in turn. batches: samples in one call."""
+    adversarial text may take; a pass over a corpus a quarter of it. threads: how many in
+    turn. batches: samples in one call."""
 
     repeats: int
     cap: float
@@ -166,9 +167,7 @@ def timings(
 
 
 def _plain(lane: Lane, measure: str, values: list[float], unit: str) -> Timing:
-    return Timing(
-        lane.name, measure, threads=lane.threads, spread=median(values), unit=unit
-    )
+    return Timing(lane.name, measure, threads=lane.threads, spread=median(values), unit=unit)
 
 
 Alone = dict[tuple[str, str], list[float]]
@@ -187,7 +186,8 @@ def _corpus(
         try:
             count, seconds = lane.ask("take", corpus.samples, corpus.rates, settings.once)
         except (Raised, TooLong) as error:
-            yield Timing(**about, measure="encode", note=str(error), unit=next(iter(corpus.amounts)))
+            unit = next(iter(corpus.amounts))
+            yield Timing(**about, measure="encode", note=str(error), unit=unit)
             continue
         taken[lane] = corpus
         counts.append(count)
@@ -305,7 +305,9 @@ def _growth(lane: Lane, cap: float) -> Iterator[Timing]:
             seconds.append(min(turns))  # what else the machine does only ever adds
             grown = 2.0 if len(sizes) < 2 else max(2.0, seconds[-1] / seconds[-2])
             if seconds[-1] * grown > cap and size < LARGEST:
-                note = f"stopped at {size >> 10:,} KiB ({seconds[-1]:.2g} s): the next is over the cap"
+                note = (
+                    f"stopped at {size >> 10:,} KiB ({seconds[-1]:.2g} s): the next is over the cap"
+                )
                 break
             size *= 2
         spread = exponent(sizes[-FITTED:], seconds[-FITTED:])
