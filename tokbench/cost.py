@@ -45,7 +45,8 @@ class Estimate:
     data, size in bytes as planned. seconds: wall seconds on `workers` processes; None where it
     could not be tried, and `note` says why. parts: processor-bound seconds of one process by
     activity. processor: seconds of processor time that reading, encoding, decoding and
-    measuring take; what else the machine does is not in it. memory: MiB of all processes at their most. tried: what stands behind it.
+    measuring take; what else the machine does is not in it. memory: MiB of all
+    processes at their most. tried: what stands behind it.
     """
 
     tokenizer: str

@@ -20,7 +20,7 @@ HEADER = (
 
 
 class Row(NamedTuple):
-    """Median processor seconds of both; difference: the largest between their values, or why none."""
+    """Median processor seconds of both; difference: the largest between values, or why none."""
 
     what: str
     beside: str
