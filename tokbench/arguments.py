@@ -80,6 +80,17 @@ def share(text: str) -> float:
     return found
 
 
+def seconds(text: str) -> float:
+    """A number above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return found
+
+
 def rates(text: str) -> list[float]:
     """`0.25,0.5`, ascending, each once."""
     try:
@@ -153,6 +164,41 @@ def rate(parser: argparse.ArgumentParser) -> None:
         help="curve through the points for BD-rate; default: pchip",
     )  # fmt: skip
     parser.add_argument("--plot", metavar="FILE", help="the curves, .png or .svg")
+
+
+def bench(parser: argparse.ArgumentParser) -> None:
+    """What `tokbench bench` takes."""
+    parser.add_argument(
+        "spec", nargs="+", metavar="SPEC",
+        help="family:reference, a range jpeg:10..90:10, or a path; several are timed in turn, and "
+        "the first held against each that gives the same ids",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", metavar="NAME_OR_PATH",
+        help="what is tokenized; default: sentences in 24 languages, Python sources and numbers; "
+        "photographs; speech",
+    )  # fmt: skip
+    parser.add_argument("--split", metavar="SPLIT")
+    parser.add_argument(
+        "--limit", type=positive, metavar="N",
+        help="first N texts of each group; default: 512 KiB. First N images or clips; default: 16",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeats", type=positive, default=7, metavar="N",
+        help="timings of each figure; default 7 (under 6 give no interval)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="beside one; default: every core"
+    )
+    parser.add_argument(
+        "--batch", type=sizes, metavar="N,…", help="samples in one call; default: 1,8,64,512"
+    )
+    parser.add_argument(
+        "--cap", type=seconds, default=2.0, metavar="S",
+        help="seconds that one adversarial text may take, and a pass over a corpus a quarter of "
+        "it; default 2",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default="table")
 
 
 def sweep(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from tokbench import own_version
 from tokbench.arguments import FORMATS
+from tokbench.arguments import bench as bench_arguments
 from tokbench.arguments import diff as diff_arguments
 from tokbench.arguments import mixture as mixture_arguments
 from tokbench.arguments import positive as _positive
@@ -78,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     _questions(run)
     _format(run)
     run.add_argument("--full", action="store_true", help="show the scores of every group")
+    run.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what it would take: shards, time, memory, downloads",
+    )
     run.add_argument("--again", action="store_true", help="measure anew what has a record")
 
     compare = command("compare", "differences between tokenizers, with paired intervals")
@@ -133,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     check = command("check", "does an adapter keep its promises?")
     check.add_argument("spec", nargs="+", metavar="SPEC")
     check.add_argument("--format", choices=("table", "json"), default="table")
+
+    bench_arguments(command("bench", "how fast tokenizers are on this machine"))
 
     parity = command("parity", "do two implementations of one vocabulary cut text alike?")
     parity.add_argument("a", metavar="A", help="family:reference or a path")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
@@ -155,5 +158,12 @@ def peak_memory() -> float:
         import psutil
 
         return float(psutil.Process().memory_info().peak_wset) / 2**20
+    if sys.platform == "linux":
+        # The kernel's count for this program alone; getrusage takes over what the process held
+        # before it became this program, such as the parent that it was forked from.
+        with suppress(OSError):
+            status = Path("/proc/self/status").read_text()
+            if found := re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE):
+                return int(found[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)

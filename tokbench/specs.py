@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tokbench.types import Tokenizer
 
 
-_ON_THE_HUB = ("hf", "diffusers", "vqvae")
+ON_THE_HUB = ("hf", "diffusers", "vqvae")
 """Families whose reference may end in @revision."""
 
 
@@ -208,7 +208,7 @@ def _options_of(spec: str, pairs: Sequence[str]) -> dict[str, str]:
 def _made(found: Resolved) -> Tokenizer:
     loader, reference, name, given, family = found
     revision = None
-    if family in _ON_THE_HUB and "@" in reference and not Path(reference).exists():
+    if family in ON_THE_HUB and "@" in reference and not Path(reference).exists():
         reference, revision = reference.rsplit("@", 1)
     options = Options(name, given, revision)
     try:

@@ -1,31 +1,14 @@
-"""One Fréchet distance by this package and by torch-fidelity, on the same made-up features.
-
-    python tests/benchmarks/frechet.py [--dimensions 2048] [--images 5000] [--runs 3] [--theirs]
-
-Prints a Markdown table of the least wall and processor seconds of each step, and by how much the
-two distances differ. `--theirs` takes minutes.
-"""
+"""One Fréchet distance by this package and by those that publish it, on the same made-up features:
+statistics of both sets, then the distance."""
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
+from beside import Row, absent, compared, installed
 
 from tokbench.frechet import Gaussian, distance, moments
-
-
-def least(function: Callable[[], Any], runs: int) -> tuple[float, float, Any]:
-    """Wall and processor seconds of the fastest of several runs, and the result."""
-    times = []
-    for _ in range(runs):
-        wall, processor = time.perf_counter(), time.process_time()
-        result = function()
-        times.append((time.perf_counter() - wall, time.process_time() - processor))
-    return min(w for w, _ in times), min(p for _, p in times), result
 
 
 def made(seed: int, n: int, d: int) -> np.ndarray:
@@ -35,48 +18,48 @@ def made(seed: int, n: int, d: int) -> np.ndarray:
     return np.maximum(rng.normal(0, 1, (n, d)) @ mix * 0.2 + 0.3, 0).astype(np.float32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dimensions", type=int, default=2048)
-    parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--theirs", action="store_true")
-    given = parser.parse_args()
-    x, y = (made(seed, given.images, given.dimensions) for seed in (0, 1))
-    rows = []
-    wall, processor, sums = least(lambda: moments(x), given.runs)
-    rows.append(("moments of all images", wall, processor))
-    wall, processor, _ = least(lambda: moments(x[:16]), given.runs)
-    rows.append(("moments of 16 images", wall, processor))
-    other = Gaussian.of(moments(y))
+def rows(runs: int, images: int = 5000, dimensions: int = 2048) -> Iterator[Row]:
+    """Moments of the features and the distance, beside each package. Theirs takes minutes."""
+    x, y = (made(seed, images, dimensions) for seed in (0, 1))
+    what = f"Fréchet distance, {images:,} × {dimensions:,} features twice"
 
-    def whole() -> float:
-        return distance(Gaussian.of(sums), other)
+    def ours() -> list[float]:
+        return [distance(Gaussian.of(moments(x)), Gaussian.of(moments(y)))]
 
-    wall, processor, value = least(whole, given.runs)
-    rows.append(("distance", wall, processor))
-    reference = Gaussian.of(sums)
-    distance(reference, other)
-    wall, processor, _ = least(lambda: distance(reference, other), given.runs)
-    rows.append(("distance to a factored reference", wall, processor))
-    if given.theirs:
+    def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        wide = features.astype(np.float64)
+        return wide.mean(0), np.cov(wide, rowvar=False)
+
+    if installed("torch-fidelity"):
         import torch
         from torch_fidelity import metric_fid
 
-        stats = [
-            metric_fid.fid_features_to_statistics(torch.from_numpy(each.astype(np.float64)))
-            for each in (x, y)
-        ]
-        wall, processor, found = least(
-            lambda: metric_fid.fid_statistics_to_metric(*stats, False), 1
-        )
-        rows.append(("distance, torch-fidelity", wall, processor))
-        theirs = found["frechet_inception_distance"]
-        print(f"tokbench {value:.9f}, torch-fidelity {theirs:.9f}\n")
-    print("| step | wall s | processor s |\n|---|---:|---:|")
-    for name, wall, processor in rows:
-        print(f"| {name} | {wall:.3f} | {processor:.3f} |")
+        def fidelity() -> list[float]:
+            stats = [
+                metric_fid.fid_features_to_statistics(torch.from_numpy(each.astype(np.float64)))
+                for each in (x, y)
+            ]
+            found = metric_fid.fid_statistics_to_metric(*stats, False)
+            return [found["frechet_inception_distance"]]
 
+        yield compared(what, "torch-fidelity", ours, fidelity, runs)
+    else:
+        yield absent(what, "torch-fidelity")
+    if installed("pytorch-fid"):
+        from pytorch_fid.fid_score import calculate_frechet_distance
 
-if __name__ == "__main__":
-    main()
+        def pytorch() -> list[float]:
+            return [calculate_frechet_distance(*gaussian(x), *gaussian(y))]
+
+        yield compared(what, "pytorch-fid", ours, pytorch, runs)
+    else:
+        yield absent(what, "pytorch-fid")
+    if installed("clean-fid"):
+        from cleanfid.fid import frechet_distance
+
+        def clean() -> list[float]:
+            return [frechet_distance(*gaussian(x), *gaussian(y))]
+
+        yield compared(what, "clean-fid", ours, clean, runs)
+    else:
+        yield absent(what, "clean-fid")

@@ -1,24 +1,19 @@
-"""Pixel metrics of pictures against scikit-image on the same pictures: seconds for each metric.
+"""Pixel metrics of pictures against scikit-image, torchmetrics and piq, on the same pictures.
 
-    python tests/benchmarks/image_core.py FOLDER [--quality 25] [--runs 3]
-
-Every picture of FOLDER is coded as JPEG; both sides get the same two arrays. Prints a Markdown
-table of median seconds over all pictures, and of the largest difference between the two values.
+Every picture is coded as JPEG; all get the same two arrays, whole images one by one.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from beside import Row, absent, compared, installed
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from tokbench.dataset import open_dataset
 from tokbench.media import EncodedMedia, MediaBatch
 from tokbench.metrics.image import multiscale, pixels
 from tokbench.types import Codes, Sample
@@ -26,21 +21,31 @@ from tokbench.types import Codes, Sample
 Pairs = list[tuple[np.ndarray, np.ndarray]]
 
 
-def pairs(folder: Path, quality: int) -> Pairs:
-    """Original and reconstruction of every picture."""
-    found = []
-    for path in sorted(folder.glob("*.png")):
-        picture = Image.open(path).convert("RGB")
+def pairs(data: str, quality: int = 25, most: int = 8) -> Pairs:
+    """Original and reconstruction of the first pictures of a dataset or folder."""
+    found: Pairs = []
+    folder = Path(data)
+    if folder.is_dir():
+        arrays = [np.asarray(Image.open(p).convert("RGB")) for p in sorted(folder.glob("*.png"))]
+    else:
+        arrays = [
+            part.read_samples(piece)[0][0].data
+            for part in open_dataset(data).parts
+            for piece in part.slices(0, 1, 1 << 62, most)
+        ]
+    for array in arrays[:most]:
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=quality)
-        found.append((np.asarray(picture), np.asarray(Image.open(file))))
+        Image.fromarray(array).save(file, "JPEG", quality=quality)
+        found.append((array, np.asarray(Image.open(file))))
     return found
 
 
-def ours(statistic: Callable[[EncodedMedia], object], column: str) -> Callable[[Pairs], np.ndarray]:
+def ours(
+    statistic: Callable[[EncodedMedia], object], column: str, found: Pairs
+) -> Callable[[], np.ndarray]:
     """A column of a statistic of all pairs."""
 
-    def values(found: Pairs) -> np.ndarray:
+    def values() -> np.ndarray:
         samples = [Sample(str(n), a) for n, (a, _) in enumerate(found)]
         batch = MediaBatch(samples, np.zeros(len(found), np.int64), np.arange(len(found)))
         encoded = EncodedMedia(None, batch, Codes(), [b for _, b in found], [""])  # type: ignore[arg-type]
@@ -49,57 +54,68 @@ def ours(statistic: Callable[[EncodedMedia], object], column: str) -> Callable[[
     return values
 
 
-def theirs(function: Callable[..., float], **options: object) -> Callable[[Pairs], np.ndarray]:
-    """A function of two pictures over all pairs."""
-    return lambda found: np.array([function(a, b, data_range=255, **options) for a, b in found])
+def on_torch(
+    function: Callable[..., object], found: Pairs, **options: object
+) -> Callable[[], list[float]]:
+    """A function of two batches of one picture, float32 in [0, 255]; the second is the original."""
+    import torch
+
+    def batch(picture: np.ndarray) -> object:
+        return torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32))
+
+    return lambda: [float(function(batch(b), batch(a), **options)) for a, b in found]  # type: ignore[arg-type]
 
 
 GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-ROWS = (
-    ("psnr", ours(pixels.squared_error, "psnr"), theirs(peak_signal_noise_ratio)),
-    (
-        "ssim (Gaussian 11 × 11)",
-        ours(pixels.ssim, pixels.ssim_name("gaussian-1.5", "rgb", "255")),
-        theirs(structural_similarity, channel_axis=2, **GAUSSIAN),
-    ),
-    (
-        "ssim (uniform 7 × 7)",
-        ours(lambda e: pixels.ssim(e, "uniform-7"), pixels.ssim_name("uniform-7", "rgb", "255")),
-        theirs(structural_similarity, channel_axis=2),
-    ),
-    ("ms-ssim", ours(multiscale.ms_ssim, "ms-ssim?on=rgb"), None),
-)  # fmt: skip
 
 
-def timed(function: Callable[[Pairs], np.ndarray], found: Pairs, runs: int):
-    """Median seconds and the values."""
-    seconds = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        values = function(found)
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds), values
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--quality", type=int, default=25)
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    found = pairs(options.folder, options.quality)
-    print(
-        f"{len(found)} pictures, {sum(a.shape[0] * a.shape[1] for a, _ in found) / 1e6:.1f} Mpixel"
+def rows(data: str, runs: int, most: int = 8) -> Iterator[Row]:
+    """PSNR, SSIM (two windows) and MS-SSIM beside each package that has them."""
+    found = pairs(data, most=most)
+    psnr = ours(pixels.squared_error, "psnr", found)
+    gaussian = ours(pixels.ssim, pixels.ssim_name("gaussian-1.5", "rgb", "255"), found)
+    uniform = ours(
+        lambda e: pixels.ssim(e, "uniform-7"), pixels.ssim_name("uniform-7", "rgb", "255"), found
     )
-    print("| metric | tokbench s | scikit-image s | largest difference |\n|---|---:|---:|---:|")
-    for name, one, other in ROWS:
-        seconds, values = timed(one, found, options.runs)
-        if other is None:
-            print(f"| {name} | {seconds:.2f} | – | – |")
-            continue
-        reference, expected = timed(other, found, options.runs)
-        print(f"| {name} | {seconds:.2f} | {reference:.2f} | {abs(values - expected).max():.1e} |")
+    scales = ours(multiscale.ms_ssim, "ms-ssim?on=rgb", found)
+    window = "ssim (Gaussian 11 × 11)"
+    if installed("scikit-image"):
+        from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+        def theirs(function: Callable[..., float], **options: object) -> Callable[[], list[float]]:
+            return lambda: [function(a, b, data_range=255, **options) for a, b in found]
 
-if __name__ == "__main__":
-    main()
+        name = "scikit-image"
+        yield compared("psnr", name, psnr, theirs(peak_signal_noise_ratio), runs)
+        other = theirs(structural_similarity, channel_axis=2, **GAUSSIAN)
+        yield compared(window, name, gaussian, other, runs)
+        other = theirs(structural_similarity, channel_axis=2)
+        yield compared("ssim (uniform 7 × 7)", name, uniform, other, runs)
+    else:
+        yield absent("psnr, ssim", "scikit-image")
+    if installed("torchmetrics"):
+        from torchmetrics.functional.image import (
+            multiscale_structural_similarity_index_measure,
+            peak_signal_noise_ratio,
+            structural_similarity_index_measure,
+        )
+
+        name, span = "torchmetrics", {"data_range": 255.0}
+        yield compared("psnr", name, psnr, on_torch(peak_signal_noise_ratio, found, **span), runs)
+        other = on_torch(structural_similarity_index_measure, found, **span)
+        yield compared(window, name, gaussian, other, runs)
+        other = on_torch(multiscale_structural_similarity_index_measure, found, **span)
+        yield compared("ms-ssim", name, scales, other, runs)
+    else:
+        yield absent("psnr, ssim, ms-ssim", "torchmetrics")
+    if installed("piq"):
+        import piq
+
+        name = "piq"
+        yield compared("psnr", name, psnr, on_torch(piq.psnr, found, data_range=255), runs)
+        other = on_torch(piq.ssim, found, data_range=255, downsample=False)
+        yield compared(window, name, gaussian, other, runs)
+        other = on_torch(piq.multi_scale_ssim, found, data_range=255)
+        yield compared("ms-ssim", name, scales, other, runs)
+    else:
+        yield absent("psnr, ssim, ms-ssim", "piq")

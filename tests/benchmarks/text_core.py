@@ -17,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from beside import Row
 
 RAW = """
 import sys
@@ -48,6 +51,40 @@ def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float
     return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
+def rows(flores: Path, tokenizers: list[Path], runs: int) -> Iterator[Row]:
+    """Whole processes, warm and cold, beside the encoder alone."""
+    for tokenizer in tokenizers:
+        raw, warm, cold, _ = measured(flores, str(tokenizer), runs)
+        for kind, ours in (("warm", warm), ("cold", cold)):
+            what = f"core text metrics, {tokenizer.name}, {kind}"
+            yield Row(what, "encoder alone", ours, raw, "–")
+
+
+def measured(flores: Path, tokenizer: str, runs: int) -> tuple[float, float, float, float]:
+    """Median seconds raw, warm and cold; peak MiB."""
+    times: dict[str, list[float]] = {"raw": [], "warm": [], "cold": []}
+    peak = 0.0
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = Path(scratch) / "cache"
+        environment = {
+            **os.environ,
+            "TOKBENCH_DATA": str(flores.resolve().parent.parent),
+            "TOKBENCH_CACHE": str(cache),
+        }
+        measure = [sys.executable, "-m", "tokbench", "eval", tokenizer, "--task",
+                   "premium-flores200", "--out", f"{scratch}/runs", "--again"]  # fmt: skip
+        for _ in range(runs):
+            raw = [sys.executable, "-c", RAW, tokenizer, str(flores)]
+            times["raw"].append(timed(raw, environment)[0])
+            shutil.rmtree(cache, ignore_errors=True)
+            times["cold"].append(timed(measure, environment)[0])
+            seconds, memory = timed(measure, environment)
+            times["warm"].append(seconds)
+            peak = max(peak, memory)
+    raw_s, warm, cold = (statistics.median(times[name]) for name in ("raw", "warm", "cold"))
+    return raw_s, warm, cold, peak
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -59,26 +96,7 @@ def main() -> None:
     print("| tokenizer | raw s | warm s | cold s | warm/raw | cold/raw | peak MiB |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for tokenizer in options.tokenizer:
-        times: dict[str, list[float]] = {"raw": [], "warm": [], "cold": []}
-        peak = 0.0
-        with tempfile.TemporaryDirectory() as scratch:
-            cache = Path(scratch) / "cache"
-            environment = {
-                **os.environ,
-                "TOKBENCH_DATA": str(options.flores.resolve().parent.parent),
-                "TOKBENCH_CACHE": str(cache),
-            }
-            measure = [sys.executable, "-m", "tokbench", "eval", tokenizer, "--task",
-                       "premium-flores200", "--out", f"{scratch}/runs", "--again"]  # fmt: skip
-            for _ in range(options.runs):
-                raw = [sys.executable, "-c", RAW, tokenizer, str(options.flores)]
-                times["raw"].append(timed(raw, environment)[0])
-                shutil.rmtree(cache, ignore_errors=True)
-                times["cold"].append(timed(measure, environment)[0])
-                seconds, memory = timed(measure, environment)
-                times["warm"].append(seconds)
-                peak = max(peak, memory)
-        raw_s, warm, cold = (statistics.median(times[name]) for name in ("raw", "warm", "cold"))
+        raw_s, warm, cold, peak = measured(options.flores, tokenizer, options.runs)
         print(f"| {Path(tokenizer).name} | {raw_s:.2f} | {warm:.2f} | {cold:.2f} | "
               f"{warm / raw_s:.2f} | {cold / raw_s:.2f} | {peak:.0f} |", flush=True)  # fmt: skip
 

@@ -30,6 +30,10 @@ DEFAULT_SUITE = {"text": "text", "image": "image-mini", "audio": "audio-mini"}
 
 def evaluate(options: argparse.Namespace, given: list[str]) -> int:
     """Measure every spec on every task; print tables or JSON; return the exit code."""
+    if options.plan:
+        from tokbench.commands.plan import plan
+
+        return plan(options, given)
     results = measure_all(options.spec, options, given)
     records = [record for record, _ in results]
     if options.format == "json":

@@ -59,7 +59,8 @@ class SentencePiece(TextTokenizer):
         return "sentencepiece", self._content
 
     def encode(self, batch: Sequence[str]) -> Codes:
-        rows = self._processor.encode(list(batch), return_type="numpy")
+        threads = self.max_threads or -1  # -1: every core
+        rows = self._processor.encode(list(batch), return_type="numpy", num_threads=threads)
         return Codes((Ragged.of(rows or [np.empty(0, np.int32)][:0]),))
 
     def offsets(self, batch: Sequence[str]) -> Codes:

@@ -97,7 +97,7 @@ class Tiktoken(TextTokenizer):
 
 
 @contextmanager
-def _loader(replacement: Any) -> Iterator[None]:
+def replaced_loader(replacement: Any) -> Iterator[None]:
     """Run OpenAI's constructors with our reader in place of their download.
 
     So patterns and special tokens come from the library itself and cannot go stale here.
@@ -121,13 +121,13 @@ def _known_hash(name: str) -> str | None:
     constructor = openai_public.ENCODING_CONSTRUCTORS[name]
     if constructor.__name__ == "gpt2":
         return None  # reads vocab.bpe and encoder.json, not a .tiktoken file
-    with _loader(note):
+    with replaced_loader(note):
         constructor()
     return seen[0] if seen else None
 
 
 def _arguments(name: str, ranks: dict[bytes, int]) -> dict[str, Any]:
-    with _loader(lambda url, expected_hash=None: ranks):
+    with replaced_loader(lambda url, expected_hash=None: ranks):
         return openai_public.ENCODING_CONSTRUCTORS[name]()
 
 

@@ -1,0 +1,1 @@
+"""Throughput of tokenizers as a measurement of its own: never a score, never submitted."""
