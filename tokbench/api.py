@@ -88,7 +88,11 @@ def load_leaderboard(folder: str | Path | None = None, task: str | None = None) 
     folder: default `leaderboards` here, else the shipped one. Raises `UserError` where there are
     no records.
     """
-    from tokbench.leaderboard import frame, opened
+    from tokbench.board_index import index
+    from tokbench.leaderboard import empty, opened_folder
 
-    _, found = opened(str(folder) if folder is not None else None, task)
-    return frame(found)
+    where = opened_folder(str(folder) if folder is not None else None)
+    found = index(where, task)
+    if not found.entries:
+        raise empty(where)
+    return found.frame()

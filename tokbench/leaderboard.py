@@ -227,24 +227,13 @@ def frame(found: Sequence[tuple[Record, Path]]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = []
-    for record, path in found:
-        asked = question(record)
-        for score in record.scores:
-            name, _, facet = score.name.partition("/")
-            rows.append((
-                record.task, record.tokenizer, name, facet, score.value, score.low, score.high,
-                score.n, score.unit, score.better, record.score_signature(score), record.key,
-                asked, record.provenance.created, str(path),
-            ))  # fmt: skip
-    columns = [
-        "task", "tokenizer", "score", "facet", "value", "low", "high", "n", "unit", "better",
-        "signature", "key", "question", "created", "path",
+    tables = [
+        record.to_frame().drop(columns="note").assign(
+            question=question(record), created=record.provenance.created, path=str(path)
+        )
+        for record, path in found
     ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=columns)
-    for column in ("value", "low", "high"):
-        table[column] = pd.to_numeric(table[column]).astype("float64")
-    return table
+    return pd.concat(tables, ignore_index=True)
 
 
 def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.DataFrame]:
