@@ -198,3 +198,13 @@ def test_right_to_left_invisible_and_hostile_text_is_drawn_safely(
     assert {"ZWJ", "RLO", "LRI", "U+0000"} <= set(chips)
     assert HOSTILE in page.locator("blockquote").all_inner_texts()
     assert page.locator("#tokens").evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+
+
+def test_a_language_in_several_scripts_is_named_with_its_script() -> None:
+    from tokbench.text.languages import title_of
+
+    among = ["eng_Latn", "eng_Dsrt", "tur_Latn"]
+    assert [title_of(label, among) for label in among] == [
+        "English (Latn)", "English (Dsrt)", "Turkish",
+    ]  # fmt: skip
+    assert title_of("numbers", among) == "numbers"

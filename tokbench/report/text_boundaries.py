@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tokbench.report.page import Page, Section
 from tokbench.report.subjects import Subject
-from tokbench.report.text_languages import by_language, title_of
+from tokbench.report.text_languages import by_language
 from tokbench.report.text_survey import Shown, Survey
 from tokbench.report.text_tokens import GAP, surface_bytes
 from tokbench.text.languages import is_code
@@ -55,7 +55,9 @@ def embedded(value: Any) -> Markup:
 
 def _choices(number: int, one: Survey) -> list[Choice]:
     groups = dict.fromkeys(sample.group for sample in one.shown)
-    found = [Choice(f"{number}:{g}", title_of(g) if g else "all samples", g) for g in groups]
+    found = [
+        Choice(f"{number}:{g}", title_of(g, groups) if g else "all samples", g) for g in groups
+    ]
     return sorted(found, key=lambda choice: (choice.title.casefold(), choice.group))
 
 

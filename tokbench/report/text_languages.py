@@ -25,7 +25,7 @@ from tokbench.report.text_figures import (
     short,
 )
 from tokbench.tables import interval
-from tokbench.text.languages import family_of, is_code, languages, script_of
+from tokbench.text.languages import family_of, script_of, title_of
 from tokbench.types import Score
 
 if TYPE_CHECKING:
@@ -121,12 +121,6 @@ def sections(
         yield Section(name, f"{found.metric.capitalize()} by language: {found.task}", body)
 
 
-def title_of(label: str) -> str:
-    """`Turkish` of `tur_Latn`; the label itself where the language is not known."""
-    known = languages().get(label.partition("_")[0]) if is_code(label) else None
-    return known.name if known else label
-
-
 def _axis_title(found: ByLanguage) -> str:
     if found.metric == "premium":
         return f"tokens relative to {found.base or 'the reference'}, same content"
@@ -135,7 +129,7 @@ def _axis_title(found: ByLanguage) -> str:
 
 def _worst_plot(page: Page, found: ByLanguage, ranked: list[str], name: str) -> Markup:
     worst = ranked[:WORST]
-    titles = [short(title_of(label), 26) for label in worst]
+    titles = [short(title_of(label, found.labels), 26) for label in worst]
     figure, plot = axes(5.4, 0.9 + 0.24 * len(worst), titles, list(found.scores))
     several = len(found.scores)
     for number, scores in enumerate(found.scores.values()):
@@ -160,7 +154,7 @@ def _worst_plot(page: Page, found: ByLanguage, ranked: list[str], name: str) -> 
     caption = f"The {len(worst)} languages with the {kind} {found.metric}"
     caption += ", with 95 % intervals." if interval else "."
     first = ", ".join(
-        f"{title_of(label)} {np.mean(found.values(label)):.3g}" for label in worst[:3]
+        f"{title_of(label, found.labels)} {np.mean(found.values(label)):.3g}" for label in worst[:3]
     )
     return page.figure(f"{name}-worst", figure, caption, f"{caption} First: {first}.")
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from tokbench.report.page import Page, Section
 from tokbench.report.subjects import Subject
-from tokbench.report.text_languages import title_of
 from tokbench.report.text_samples import Single, rates_of
 from tokbench.report.text_survey import Survey
+from tokbench.text.languages import title_of
 
 COSTLY = 12
 """Samples that are listed for each tokenizer, one of a group at most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import NamedTuple
 
@@ -39,3 +40,14 @@ def family_of(label: str) -> str:
     """`Turkic` of `tur_Latn`; empty when unknown. Spaces become hyphens."""
     known = languages().get(label.partition("_")[0]) if is_code(label) else None
     return known.family.replace(" ", "-") if known else ""
+
+
+def title_of(label: str, among: Collection[str] = ()) -> str:
+    """`Turkish` of `tur_Latn`; with its script where the language is there in several; the label
+    itself where the language is not known."""
+    code, _, script = label.partition("_")
+    known = languages().get(code) if is_code(label) else None
+    if known is None:
+        return label
+    several = sum(other.partition("_")[0] == code for other in among) > 1
+    return f"{known.name} ({script})" if several else known.name
