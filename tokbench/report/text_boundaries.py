@@ -14,7 +14,7 @@ from tokbench.report.subjects import Subject
 from tokbench.report.text_languages import by_language
 from tokbench.report.text_survey import Shown, Survey
 from tokbench.report.text_tokens import GAP, surface_bytes
-from tokbench.text.languages import is_code
+from tokbench.text.languages import is_code, title_of
 
 KEY = "tokens"
 """Anchor of the section, to which other sections link."""
