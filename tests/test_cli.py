@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -51,7 +52,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def names_of(kind: str) -> list[str]:
-    return [name for name, _ in listing._rows(kind)]
+    return [name for name, _, _ in listing._rows(kind)]
 
 
 def test_a_command_that_went_well_exits_with_0() -> None:
@@ -176,6 +177,22 @@ def test_show_knows_every_name_that_list_prints(kind: str) -> None:
         assert (done.code, done.err) == (0, ""), name
         assert name in done.out.splitlines()[0]
         assert len(done.out.splitlines()) > 1 and "None" not in done.out.split(), name
+
+
+@pytest.mark.parametrize("kind", ["tokenizers", "tasks", "datasets", "metrics"])
+def test_list_goes_modality_by_modality(kind: str) -> None:
+    rows = json.loads(called("list", kind, "--format", "json").out)[kind]
+    given = [row["modality"] for row in rows]
+    assert list(dict.fromkeys(given))[:3] == ["text", "image", "audio"]
+    assert [m for m, _ in itertools.groupby(given)] == list(dict.fromkeys(given))
+    for row, line in zip(rows, called("list", kind).out.splitlines(), strict=True):
+        assert line.split(None, 1)[1].startswith(row["modality"])
+
+
+def test_show_wraps_every_line_alike() -> None:
+    for name in ("flores200", "premium", "train"):
+        lines = called("show", name).out.splitlines()
+        assert max(map(len, lines)) <= 98, name
 
 
 def test_show_says_what_a_metric_is_and_where_it_comes_from() -> None:
@@ -354,6 +371,6 @@ def test_a_finished_record_is_not_measured_again_unless_asked(here: Path) -> Non
 
 
 def test_registries_and_listing_agree() -> None:
-    assert names_of("metrics") == list(METRICS)
-    assert names_of("tokenizers") == list(TOKENIZERS)
+    assert sorted(names_of("metrics")) == sorted(METRICS)
+    assert sorted(names_of("tokenizers")) == sorted(TOKENIZERS)
     assert os.environ.get("TOKBENCH_CACHE")  # the tests never use the user's cache

@@ -26,8 +26,11 @@ from tokbench.errors import BUG, INTERRUPTED, USER, UserError, near
 _EXAMPLES = """examples:
   tokbench eval mistral:v3                       a packaged vocabulary on data that is there at once
   tokbench eval path/to/tokenizer.json --data my.txt
+  tokbench eval webp:25 opus:12                  pictures and sound: the same command
   tokbench compare mistral:v3 mistral:tekken     what differs, with intervals
-  tokbench list tasks; tokbench show premium     what can be measured, and what it means
+  tokbench report mistral:v3 mistral:tekken      the same as a page, with figures
+  tokbench leaderboard cldr-names                what others measured
+  tokbench list metrics; tokbench show premium   what can be measured, and what it means
 """
 
 

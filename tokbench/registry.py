@@ -60,10 +60,10 @@ TOKENIZERS = Registry(
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
-            "tokbench.tokenizers.stored:folder", "image", "reconstructions on disk, folder:PATH"
+            "tokbench.tokenizers.stored:folder", "image, audio", "reconstructions on disk, folder:PATH"
         ),
         "tokens": Entry(
-            "tokbench.tokenizers.stored:tokens", "image", "token ids on disk, tokens:FILE"
+            "tokbench.tokenizers.stored:tokens", "image, audio", "token ids on disk, tokens:FILE"
         ),
         "resample": _audio("waveforms", "resample", "ceiling: to HZ and back, resample:8000"),
         "noise": _audio("waveforms", "noise", "floor: white noise at an SNR in dB, noise:20"),

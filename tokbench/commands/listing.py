@@ -13,6 +13,9 @@ from tokbench.registry import METRICS, TOKENIZERS
 
 _REGISTRIES = {"tokenizers": TOKENIZERS, "metrics": METRICS}
 
+_MODALITIES = ("text", "image", "audio", "image, audio", "video", "")
+"""The order in which they are listed; a suite bears its modality in its name."""
+
 
 def list_names(options: argparse.Namespace, given: list[str]) -> int:
     """Print one kind, or all of them."""
@@ -21,35 +24,48 @@ def list_names(options: argparse.Namespace, given: list[str]) -> int:
     )
     found = {kind: _rows(kind) for kind in kinds}
     if options.format == "json":
-        flat = {kind: [{"name": n, "about": a} for n, a in rows] for kind, rows in found.items()}
+        flat = {
+            kind: [{"name": n, "modality": m, "about": a} if m else {"name": n, "about": a}
+                   for n, m, a in rows]
+            for kind, rows in found.items()
+        }  # fmt: skip
         print(json.dumps(flat, ensure_ascii=False))
         return 0
     for kind, rows in found.items():
         if len(kinds) > 1:
             print(kind)
-        tables_rows = [[f"  {name}" if len(kinds) > 1 else name, about] for name, about in rows]
-        width = max(len(name) for name, _ in tables_rows)
-        for name, about in tables_rows:
-            print(f"{name.ljust(width)}  {about}".rstrip())
+        indent = "  " if len(kinds) > 1 else ""
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for name, modality, about in rows:
+            cells = [name.ljust(widths[0])] + [modality.ljust(widths[1])] * bool(widths[1])
+            print(f"{indent}{'  '.join([*cells, about])}".rstrip())
         if len(kinds) > 1:
             print()
     return 0
 
 
-def _rows(kind: str) -> list[tuple[str, str]]:
+def _rows(kind: str) -> list[tuple[str, str, str]]:
+    """Name, modality and one line about each, modality by modality."""
+    rows = _unordered(kind)
+    return sorted(rows, key=lambda row: _MODALITIES.index(row[1]))
+
+
+def _unordered(kind: str) -> list[tuple[str, str, str]]:
     import tomllib
 
     if kind in _REGISTRIES:
-        return [(name, entry.summary) for name, entry in _REGISTRIES[kind].table.items()]
+        table = _REGISTRIES[kind].table
+        return [(name, entry.modality, entry.summary) for name, entry in table.items()]
     if kind == "suites":
         suites = tomllib.loads((builtin("tasks") / "suites.toml").read_text(encoding="utf-8"))
-        rows = [(name, ", ".join(tasks)) for name, tasks in suites.items()]
-        return [*rows, ("text-LANG", "one language, such as text-tur_Latn, on the data here")]
+        rows = [(name, "", ", ".join(tasks)) for name, tasks in suites.items()]
+        return [*rows, ("text-LANG", "", "one language, such as text-tur_Latn, on the data here")]
     pattern = "*/*.toml" if kind == "tasks" else "*.toml"
     folder = builtin("tasks" if kind == "tasks" else "data_manifests")
     rows = []
     for path in sorted(folder.glob(pattern)):
-        rows.append((path.stem, tomllib.loads(path.read_text(encoding="utf-8"))["title"]))
+        described = tomllib.loads(path.read_text(encoding="utf-8"))
+        rows.append((path.stem, described["modality"], described["title"]))
     return rows
 
 
@@ -57,7 +73,7 @@ def show_name(options: argparse.Namespace, given: list[str]) -> int:
     """Print everything about a name, whatever kinds of thing bear it."""
     name = options.name
     kinds = ("tokenizers", "tasks", "datasets", "metrics", "suites")
-    names = {kind: [n for n, _ in _rows(kind)] for kind in kinds}
+    names = {kind: [name for name, _, _ in _rows(kind)] for kind in kinds}
     found = [kind for kind in kinds if name in names[kind]]
     if not found and name.startswith("text-"):
         found = ["suites"]
@@ -80,8 +96,10 @@ def _print(fields: dict[str, Any]) -> None:
     for key, value in fields.items():
         if value in (None, "", [], {}, ()):
             continue
-        text = textwrap.fill(" ".join(str(value).split()), 98, subsequent_indent=" " * width)
-        print(f"{key.ljust(width)}{text[0:].lstrip()}")
+        indent = " " * width
+        text = " ".join(str(value).split())
+        filled = textwrap.fill(text, 98, initial_indent=indent, subsequent_indent=indent)
+        print(f"{key.ljust(width)}{filled[width:]}")
 
 
 def _show_tokenizer(name: str) -> None:
