@@ -53,7 +53,8 @@ def _page(title: str, lines: Iterable[str]) -> str:
 
 
 def _metrics(tasks: dict[str, Task]) -> Iterator[str]:
-    yield "`↑` higher is better, `↓` lower is better, `·` neither. `tokbench show NAME` prints an entry."
+    yield "`↑` higher is better, `↓` lower is better, `·` neither. `tokbench show NAME`"
+    yield "prints an entry."
     yield ""
     modalities = {name: entry.modality for name, entry in METRICS.table.items()}
     for modality, names in _by_modality(modalities):
@@ -79,7 +80,8 @@ def _metrics(tasks: dict[str, Task]) -> Iterator[str]:
 
 
 def _tasks(tasks: dict[str, Task]) -> Iterator[str]:
-    yield "`tokbench eval SPEC --task NAME` measures one; a task file of your own is given by its path."
+    yield "`tokbench eval SPEC --task NAME` measures one; a task file of your own is given by its"
+    yield "path."
     yield ""
     for modality, names in _by_modality({name: task.modality for name, task in tasks.items()}):
         yield from _heading(modality)
