@@ -123,7 +123,7 @@ def _tally(one: Comparison) -> str:
     first, second = one.names
     wins, ties, losses = _outcome(one, first, second)
     return (
-        f"{first} is better on {wins} headline scores, {second} on {losses}; "
+        f"{first} is better on {wins} headline score{'s' * (wins != 1)}, {second} on {losses}; "
         f"{ties} are equal or not distinguishable."
     )
 
