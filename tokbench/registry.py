@@ -60,7 +60,9 @@ TOKENIZERS = Registry(
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
-            "tokbench.tokenizers.stored:folder", "image, audio", "reconstructions on disk, folder:PATH"
+            "tokbench.tokenizers.stored:folder",
+            "image, audio",
+            "reconstructions on disk, folder:PATH",
         ),
         "tokens": Entry(
             "tokbench.tokenizers.stored:tokens", "image, audio", "token ids on disk, tokens:FILE"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tokbench.commands.evaluate import chosen_tasks, progress_bar
 from tokbench.cost import Estimate, estimate
 from tokbench.downloads import Download
 from tokbench.errors import FINE
+from tokbench.executors import Executor
 from tokbench.registry import TOKENIZERS
 from tokbench.specs import expanded, load_tokenizer, resolve
 
@@ -22,6 +24,10 @@ def plan(options: argparse.Namespace, given: list[str]) -> int:
     specs = [each for spec in options.spec for each in expanded(spec)]
     for spec in specs:
         resolve(spec)
+    chosen = Executor.chosen(options.executor, options.workers)
+    workers = (
+        chosen.workers or os.cpu_count() or 1
+    )  # 0: every core of the cluster, here of this one
     found: list[Estimate] = []
     with progress_bar("plan", "tokenizers") as progress:
         for number, spec in enumerate(specs):
@@ -33,7 +39,7 @@ def plan(options: argparse.Namespace, given: list[str]) -> int:
                     spec, task, options.data or task.dataset,
                     options.split or (None if options.data else task.split), options.limit, given,
                 )  # fmt: skip
-                one = estimate(job, Path(options.out), options.workers, tokenizer)
+                one = estimate(job, Path(options.out), workers, tokenizer)
                 one.downloads = [*lacking, *one.downloads]
                 found.append(one)
             if progress:
