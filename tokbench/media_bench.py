@@ -37,6 +37,9 @@ class MediaBench(Bench):
             parts = [part for part in self.dataset.parts if isinstance(part, MediaPart)]
             headers = [each for part in parts for each in islice(part.headers(), job.limit)]
             check(headers, job.limit is None)
+        attend = getattr(self.tokenizer, "attend", None)  # what is made of the other samples
+        if attend is not None:
+            attend([part for part in self.dataset.parts if isinstance(part, MediaPart)], job.limit)
 
     def cut(self, sample: Sample) -> Sample:
         """The part of the sample that the task is about."""

@@ -56,7 +56,14 @@ TOKENIZERS = Registry(
         ),
         "vqvae": _image("vqvae", "load", "that of Chameleon, Emu3 or Janus: folder, hub"),
         "cosmos": _image("exported", "cosmos", "Cosmos, a folder with encoder.jit and decoder.jit"),
-        "onnx": _image("exported", "onnx", "a folder with encoder.onnx and decoder.onnx"),
+        "onnx": Entry(
+            "tokbench.tokenizers.image.exported:onnx",
+            "image, audio",
+            "a folder with encoder.onnx and decoder.onnx; of clips with an audio.json",
+        ),
+        "torchscript": _audio(
+            "exported", "torchscript", "a folder with encoder.pt, decoder.pt and audio.json"
+        ),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
@@ -75,6 +82,10 @@ TOKENIZERS = Registry(
         "flac": _audio("codecs", "FLAC", "lossless, 16 bits"),
         "neural-codec": _audio(
             "neural", "load", "EnCodec, DAC, Mimi, X-Codec of transformers: folder or hub id"
+        ),
+        "snac": _audio("multirate", "load", "SNAC, its levels at several rates: folder, hub"),
+        "other-utterance": _audio(
+            "others", "OtherUtterance", "floor: another clip of the set in place of each"
         ),
         "lyra": _audio("lyra", "load", "Lyra V2, lyra:FOLDER?kbps=6.0, with its .tflite files"),
         "identity": _image("codecs", "Raw", "ceiling: the pixels themselves"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 
 def taesd_states(latents: int = 4, width: int = 8, pooled: bool = False) -> list[dict[str, Any]]:
     """Random state dicts of a TAESD encoder and decoder."""
@@ -49,3 +52,25 @@ def taesd_folder(folder: Path, name: str = "tiny", **kind: Any) -> Path:
     for half, state in zip(("encoder", "decoder"), taesd_states(**kind), strict=True):
         torch.save(state, folder / f"{name}_{half}.pth")
     return folder
+
+
+def onnx_graph(path: Path, nodes, inputs, outputs, constants=()):
+    """Write an ONNX model: nodes (operator, inputs, outputs, attributes)."""
+    onnx = pytest.importorskip("onnx", reason="making ONNX files needs onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    types = {"float": TensorProto.FLOAT, "int": TensorProto.INT64}
+    values = [
+        [helper.make_tensor_value_info(name, types[kind], shape) for name, kind, shape in each]
+        for each in (inputs, outputs)
+    ]
+    made = [helper.make_node(op, i, o, **attributes) for op, i, o, attributes in nodes]
+    fixed = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants]
+    model = helper.make_model(
+        helper.make_graph(made, "g", *values, fixed),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    onnx.checker.check_model(model)
+    path.parent.mkdir(exist_ok=True)
+    onnx.save(model, path)

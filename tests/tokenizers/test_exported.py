@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mocks.images import picture
+from mocks.networks import onnx_graph
 
 from tokbench.errors import UserError
 from tokbench.image.fitting import fit, restored
@@ -94,28 +95,6 @@ def test_cosmos_refused(tmp_path):
         load_tokenizer(scripts(tmp_path / "odd", torch.nn.Conv3d(3, 4, 3), Spread()))
 
 
-def graph(path: Path, nodes, inputs, outputs, constants=()):
-    """Write an ONNX model: nodes (operator, inputs, outputs, attributes)."""
-    onnx = pytest.importorskip("onnx", reason="making ONNX files needs onnx")
-    from onnx import TensorProto, helper, numpy_helper
-
-    types = {"float": TensorProto.FLOAT, "int": TensorProto.INT64}
-    values = [
-        [helper.make_tensor_value_info(name, types[kind], shape) for name, kind, shape in each]
-        for each in (inputs, outputs)
-    ]
-    made = [helper.make_node(op, i, o, **attributes) for op, i, o, attributes in nodes]
-    fixed = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants]
-    model = helper.make_model(
-        helper.make_graph(made, "g", *values, fixed),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=9,
-    )
-    onnx.checker.check_model(model)
-    path.parent.mkdir(exist_ok=True)
-    onnx.save(model, path)
-
-
 def pooled(folder: Path, sides, discrete: bool) -> str:
     """Means of 8 × 8 pixels as latents, or as ids of 256 greys."""
     nodes = [("AveragePool", ["x"], ["p"], {"kernel_shape": [8, 8], "strides": [8, 8]})]
@@ -126,7 +105,7 @@ def pooled(folder: Path, sides, discrete: bool) -> str:
             ("Cast", ["m"], ["i"], {"to": 7}),
         ]
         out = [("m", "float", [1, "h", "w"]), ("i", "int", [1, "h", "w"])]
-    graph(folder / "encoder.onnx", nodes, [("x", "float", [1, 3, *sides])], out, constants)
+    onnx_graph(folder / "encoder.onnx", nodes, [("x", "float", [1, 3, *sides])], out, constants)
     grow = {"mode": "nearest"}
     start, kind, shape = "z", "float", [1, 3, "h", "w"]
     nodes = []
@@ -141,7 +120,7 @@ def pooled(folder: Path, sides, discrete: bool) -> str:
     constants = [("scales", np.array([1, 1, 8, 8], np.float32)), ("axis", np.array([1]))]
     constants = constants if discrete else constants[:1]
     wide = [("y", "float", [1, 3, "a", "b"])]
-    graph(folder / "decoder.onnx", nodes, [("z", kind, shape)], wide, constants)
+    onnx_graph(folder / "decoder.onnx", nodes, [("z", kind, shape)], wide, constants)
     return f"onnx:{folder}"
 
 

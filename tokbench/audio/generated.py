@@ -9,7 +9,7 @@ import numpy as np
 
 from tokbench.audio.clips import soundfile_needed
 from tokbench.files import sha256
-from tokbench.media_parts import Item, ItemsPart
+from tokbench.media_parts import Header, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.types import Sample
 
@@ -40,7 +40,7 @@ def _item(name: str, make: Callable[[np.ndarray], np.ndarray]) -> Item:
         assert data is not None
         return sha256(name, np.rint(data * 32768).astype(np.int16).tobytes())
 
-    return Item(load, partial(int, RATE * SECONDS * 4), digest)
+    return Item(load, partial(int, RATE * SECONDS * 4), digest, partial(Header, name))
 
 
 def _chirp(time: np.ndarray) -> np.ndarray:

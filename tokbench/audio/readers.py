@@ -11,7 +11,7 @@ from tokbench.annotations import annotated
 from tokbench.audio.clips import SUFFIXES, clip_weight, read_clip, soundfile_needed
 from tokbench.audio.transcripts import transcripts
 from tokbench.errors import UserError
-from tokbench.media_parts import FileItem, Item, ItemsPart
+from tokbench.media_parts import FileItem, Header, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.readers import Found
 from tokbench.types import Sample
@@ -68,7 +68,8 @@ def _beside(path: Path) -> dict[str, str]:
 
 
 def _item(file: FileItem) -> Item:
-    return Item(partial(_load, file), partial(clip_weight, file.path), file.digest)
+    weight, header = partial(clip_weight, file.path), partial(Header, file.name)
+    return Item(partial(_load, file), weight, file.digest, header)
 
 
 def _load(file: FileItem) -> Sample:

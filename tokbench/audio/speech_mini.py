@@ -12,7 +12,7 @@ import numpy as np
 from tokbench.audio.clips import soundfile_needed
 from tokbench.audio.espeak import Line, library_digest, spoken
 from tokbench.files import cache_dir, cache_write, sha256
-from tokbench.media_parts import Item, ItemsPart
+from tokbench.media_parts import Header, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.types import Sample
 
@@ -102,7 +102,7 @@ def _item(name: str, speaker: str, text: str, clip: np.ndarray, rate: int) -> It
     def digest() -> str:
         return sha256(name, speaker, text, str(rate), clip.astype("<i2").tobytes())
 
-    return Item(load, partial(int, clip.nbytes * 2), digest)
+    return Item(load, partial(int, clip.nbytes * 2), digest, partial(Header, name))
 
 
 def _clips(lines: list[Line]) -> tuple[list[np.ndarray], int]:

@@ -6,7 +6,6 @@ or latents, how many pixels one stands for, and a fixed size where there is one.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ import numpy as np
 from tokbench.errors import UserError, one_line
 from tokbench.files import sha256_file
 from tokbench.specs import Options
+from tokbench.tokenizers.exported import as_wanted, file_in, script, session
 from tokbench.tokenizers.image.adapter import ImageTokenizer
 from tokbench.tokenizers.image.network import Network, coded, decoded
 from tokbench.tokenizers.pytorch import device_of, needed
-from tokbench.types import Codes, TokenizerSpec
+from tokbench.types import Codes, Tokenizer, TokenizerSpec
 
 _BLANK = 64
 """Side of the picture that is tried first, where any size goes."""
@@ -34,8 +34,8 @@ class Cosmos(Network):
 
     def __init__(self, name: str, folder: Path, size: int, device: str):
         self.name, self.device = name, device
-        self._files = [_file(folder, f"{half}.jit", name) for half in ("encoder", "decoder")]
-        self._encoder, self._decoder = (_script(path, device) for path in self._files)
+        self._files = [file_in(folder, f"{half}.jit", name) for half in ("encoder", "decoder")]
+        self._encoder, self._decoder = (script(path, device) for path in self._files)
         torch = needed("torch")
         weights = list(self._encoder.parameters()) + list(self._decoder.parameters())
         self._dtype = next((w.dtype for w in weights if w.is_floating_point()), torch.float32)
@@ -78,23 +78,13 @@ def cosmos(reference: str, options: Options) -> Cosmos:
         raise UserError(f"{options.name}: not a Cosmos tokenizer of images: {why}") from error
 
 
-def _script(path: Path, device: str) -> Any:
-    torch = needed("torch")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # that the format is old, we know
-            return torch.jit.load(str(path), map_location=device).eval()
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"{path}: not a TorchScript file: {one_line(error)}") from error
-
-
 class Onnx(ImageTokenizer):
     """`encoder.onnx` and `decoder.onnx`, run one picture at a time by onnxruntime."""
 
     def __init__(self, name: str, folder: Path, value_range: tuple[float, float], size: int):
         self.name = name
-        self._files = [_file(folder, f"{half}.onnx", name) for half in ("encoder", "decoder")]
-        self._encoder, self._decoder = (_session(path) for path in self._files)
+        self._files = [file_in(folder, f"{half}.onnx", name) for half in ("encoder", "decoder")]
+        self._encoder, self._decoder = (session(path) for path in self._files)
         shape = self._encoder.get_inputs()[0].shape
         if len(shape) != 4 or (shape[1] not in (3, None) and not isinstance(shape[1], str)):
             raise UserError(f"{name}: its encoder takes {shape}, not (1, 3, height, width)")
@@ -127,7 +117,7 @@ class Onnx(ImageTokenizer):
         outputs = self._decoder.get_outputs()[:1]
         pictures = []
         for code in decoded(codes):
-            given = {self._decoder.get_inputs()[0].name: _as_wanted(code[None], self._decoder)}
+            given = {self._decoder.get_inputs()[0].name: as_wanted(code[None], self._decoder.get_inputs()[0].type)}
             [made] = self._decoder.run([outputs[0].name], given)
             pictures.append(made[0].astype(np.float32).transpose(1, 2, 0))
         return pictures
@@ -136,50 +126,24 @@ class Onnx(ImageTokenizer):
         outputs = self._encoder.get_outputs()
         chosen = next((o for o in outputs if "int" in o.type), outputs[0])
         pixels = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
-        given = {self._encoder.get_inputs()[0].name: _as_wanted(pixels, self._encoder)}
+        given = {self._encoder.get_inputs()[0].name: as_wanted(pixels, self._encoder.get_inputs()[0].type)}
         return self._encoder.run([chosen.name], given)[0][0]
 
 
-def onnx(reference: str, options: Options) -> Onnx:
+def onnx(reference: str, options: Options) -> Tokenizer:
     """`onnx:FOLDER` with encoder.onnx (1, 3, height, width) and decoder.onnx, which takes what the
     encoder gives: ids where there are any, else latents. Options: range=-1..1 (or 0..1, 0..255) of
-    the pixels; K=N, the number of ids."""
+    the pixels; K=N, the number of ids. A folder with an audio.json is of clips."""
+    folder = Path(reference).expanduser()
+    if (folder / "audio.json").is_file():
+        from tokbench.tokenizers.audio.exported import onnx as of_clips
+
+        return of_clips(folder, options)
     value_range = _RANGES[options.choice("range", tuple(_RANGES))]
     size = options.integer("K", 0, 0, 1 << 31)
     try:
-        return Onnx(options.name, Path(reference).expanduser(), value_range, size)
+        return Onnx(options.name, folder, value_range, size)
     except UserError:
         raise
     except Exception as error:  # onnxruntime's own, which share no class
         raise UserError(f"{options.name}: {one_line(error)}") from error
-
-
-def _session(path: Path) -> Any:
-    runtime = needed("onnxruntime")
-    settings = runtime.SessionOptions()
-    settings.log_severity_level = 4
-    try:
-        return runtime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise UserError(f"{path}: not an ONNX model: {one_line(error)}") from error
-
-
-_TYPES = {
-    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
-    "tensor(int32)": np.int32, "tensor(int64)": np.int64,
-}  # fmt: skip
-
-
-def _as_wanted(array: np.ndarray, session: Any) -> np.ndarray:
-    wanted = session.get_inputs()[0].type
-    if wanted not in _TYPES:
-        raise ValueError(f"it takes {wanted}; tokbench gives {', '.join(_TYPES)}")
-    return array.astype(_TYPES[wanted], copy=False)
-
-
-def _file(folder: Path, name: str, spec: str) -> Path:
-    if not folder.is_dir():
-        raise UserError(f"{spec}: {folder}: no such folder")
-    if not (folder / name).is_file():
-        raise UserError(f"{spec}: {folder} has no {name}")
-    return folder / name
