@@ -39,6 +39,7 @@ class EncodedMedia:
         `outputs` were; None where nothing can be decoded. Raises what the decoder raises.
     again: other samples through the same tokenizer and back, fitted and restored alike, as
         codes and reconstructions; None where the tokenizer cannot be asked.
+    encode: the codes of other samples alone; None likewise.
     """
 
     tokenizer: Tokenizer
@@ -50,6 +51,7 @@ class EncodedMedia:
     """Intermediate results that several statistics need, by name."""
     restore: Callable[[Codes, Sequence[int]], list[np.ndarray]] | None = None
     again: Callable[[list[Sample]], tuple[Codes, list[np.ndarray]]] | None = None
+    encode: Callable[[list[Sample]], Codes] | None = None
 
     @property
     def inputs(self) -> list[np.ndarray]:
@@ -124,4 +126,5 @@ def together(parts: list[EncodedMedia]) -> EncodedMedia | None:
     return EncodedMedia(
         first.tokenizer, batch, codes, outputs, first.groups,
         restore=restore if all(part.restore for part in parts) else None, again=first.again,
+        encode=first.encode,
     )  # fmt: skip

@@ -132,11 +132,18 @@ class MediaBench(Bench):
         return EncodedMedia(
             self.tokenizer, batch, codes, outputs, self.dataset.groups,
             restore=partial(self._restored, fitted) if decodes else None, again=self._again,
+            encode=self._codes,
         )  # fmt: skip
 
     def _again(self, samples: list[Sample]) -> tuple[Codes, list[np.ndarray]]:
         """Samples that a statistic made, through the tokenizer and back; no part of its speed."""
         return self._run(samples, [self.fitted(sample) for sample in samples], Clock())
+
+    def _codes(self, samples: list[Sample]) -> Codes:
+        """The codes alone of samples that a statistic made."""
+        if hasattr(self.tokenizer, "stored_codes"):
+            return self.tokenizer.stored_codes(samples)
+        return self._coded([self.fitted(sample) for sample in samples], Clock())
 
     def _restored(self, fitted: list[Any], codes: Codes, rows: Sequence[int]) -> list[np.ndarray]:
         """Other codes of samples that were encoded before; no part of the decoding speed."""
@@ -152,14 +159,17 @@ class MediaBench(Bench):
             return Codes(), stored(samples)
         if hasattr(self.tokenizer, "stored_codes"):
             return self.tokenizer.stored_codes(samples), []
+        codes = self._coded(fitted, clock)
+        return codes, self._decoded(codes, fitted, clock)
+
+    def _coded(self, fitted: list[Any], clock: Clock) -> Codes:
         seen: Any = [self.seen(each) for each in fitted]
         self.prepare(fitted)
         with clock("encode"):
             codes = self.tokenizer.encode(seen)
         # A decoder may use what can be written down and nothing else.
         codes = Codes.from_bytes(codes.to_bytes())
-        codes = checked(codes, self.tokenizer.spec, len(samples))
-        return codes, self._decoded(codes, fitted, clock)
+        return checked(codes, self.tokenizer.spec, len(fitted))
 
     def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
         if not getattr(self.tokenizer, "decodes", True):  # it only encodes

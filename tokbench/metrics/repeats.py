@@ -21,6 +21,8 @@ class Asked(Metric):
     def lacks(self, tokenizer: Tokenizer) -> str:
         if hasattr(tokenizer, "reconstructions"):
             return "only stored results: nothing can be encoded again"
+        if hasattr(tokenizer, "stored_codes"):
+            return "only stored ids: nothing can be encoded again"
         return super().lacks(tokenizer)
 
     def share(self, measured: Measured, name: str, top: str, bottom: str) -> Iterator[Score]:

@@ -30,6 +30,9 @@ REASONS = {
     "no-vocabulary": "no note vocabulary to recognise under",
     "no-band": "nothing in this band",
     "unplaced": "shorter than a second, or its ends have nothing to hold on to",
+    "untimed": "the number of its tokens depends on what comes later, so they have no fixed time",
+    "unmoved": "nothing changed when the rest of it was another",
+    "undecodable": "the tokenizer does not decode, not the same twice, or not any ids",
     "failed": "the metric's own code failed on it",
 }
 _NUMBERS = {reason: number for number, reason in enumerate(REASONS)}

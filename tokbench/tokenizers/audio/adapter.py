@@ -20,7 +20,8 @@ class AudioTokenizer(Adapter):
 
     decodes: False for a tokenizer that only encodes.
 
-    May also have: `codebook(level)`, the code vectors (K, d) of a level; `bits(codes)`, the bits
+    May also have: `stream(pieces)`, the codes of one clip that comes in pieces (channels, frames),
+    each coded before the next is asked for; `codebook(level)`, the code vectors (K, d) of a level; `bits(codes)`, the bits
     actually emitted for each sample; `reconstructions(samples)` instead of encode and decode,
     where only results are at hand.
     """

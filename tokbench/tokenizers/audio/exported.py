@@ -102,6 +102,9 @@ class Exported(AudioTokenizer):
             said = "and audio.json says no codebooks" if ids else "where audio.json has codebooks"
             raise UserError(f"{self.name}: its encoder gives {shapes} {said}")
         self._single = len(given) == 1
+        if ids and self.said.hop > 1:  # a whole number of hops: no padding is among the tokens
+            rate = sum(each.size for each in given) * self.said.sample_rate / frames
+            self.spec = msgspec.structs.replace(self.spec, rate=rate)
         if ids:
             levels = given[0].shape[1:2] if self._single else (len(given),)
             dimensions = {each.ndim for each in given}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +56,34 @@ class Lyra(AudioTokenizer):
         return interpreter
 
     def encode(self, batch: Sequence[np.ndarray]) -> Codes:
-        grids = [self._encoded(clip[0]) for clip in batch]
-        rows = (Ragged.of([grid[:, n] for grid in grids], np.uint8) for n in range(self._levels))
-        return Codes(tuple(rows), extra=lengths(batch))
+        return Codes(self._ids(_frames([clip[0]]) for clip in batch), extra=lengths(batch))
 
-    def _encoded(self, wave: np.ndarray) -> np.ndarray:
-        """Indices (frames, levels)."""
-        frames = np.pad(wave, (0, -len(wave) % HOP)).reshape(-1, 1, HOP)
-        features = _run(self._interpreter(0), np.ascontiguousarray(frames, np.float32))
-        quantise = self._interpreter(1).get_signature_runner("encode")
-        levels = np.int32(self._levels)
-        found = [
-            quantise(input_frames=each, num_quantizers=levels)["output_0"].ravel()
-            for each in features
-        ]
-        return np.array(found)[:, : self._levels]
+    def stream(self, pieces: Iterable[np.ndarray]) -> Codes:
+        """The codes of one clip that comes in pieces, each coded as soon as it is there."""
+        total = 0
+
+        def waves() -> Iterator[np.ndarray]:
+            nonlocal total
+            for piece in pieces:
+                total += piece.shape[1]
+                yield piece[0]
+
+        levels = self._ids([_frames(waves())])
+        return Codes(levels, extra={"frames": np.array([total], np.int64)})
+
+    def _ids(self, clips: Iterable[Iterable[np.ndarray]]) -> tuple[Ragged, ...]:
+        """The levels of clips that are given as frames."""
+        grids = []
+        for frames in clips:
+            features = _run(self._interpreter(0), frames)
+            quantise = self._interpreter(1).get_signature_runner("encode")
+            levels = np.int32(self._levels)
+            found = [
+                quantise(input_frames=each, num_quantizers=levels)["output_0"].ravel()
+                for each in features
+            ]
+            grids.append(np.array(found)[:, : self._levels])
+        return tuple(Ragged.of([g[:, n] for g in grids], np.uint8) for n in range(self._levels))
 
     def decode(self, codes: Codes) -> list[np.ndarray]:
         clips = []
@@ -84,19 +97,29 @@ class Lyra(AudioTokenizer):
         indices[:, : grid.shape[1], 0, 0] = grid
         lookup = self._interpreter(1).get_signature_runner("decode")
         vectors = np.stack([lookup(encoding_indices=each)["output_0"] for each in indices])
-        return _run(self._interpreter(2), vectors).reshape(-1)
+        return np.stack(list(_run(self._interpreter(2), vectors))).reshape(-1)
 
 
-def _run(interpreter: Any, frames: np.ndarray) -> np.ndarray:
+def _run(interpreter: Any, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """The outputs of a streaming model, frame by frame."""
     into = interpreter.get_input_details()[0]["index"]
     out = interpreter.get_output_details()[0]["index"]
-    found = []
     for frame in frames:
         interpreter.set_tensor(into, frame)
         interpreter.invoke()
-        found.append(interpreter.get_tensor(out))
-    return np.stack(found)
+        yield interpreter.get_tensor(out)
+
+
+def _frames(waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Frames (1, 320) of a wave that comes in pieces; the last is filled up with zeros."""
+    rest = np.empty(0, np.float32)
+    for wave in waves:
+        rest = np.concatenate([rest, wave.astype(np.float32, copy=False)])
+        whole = len(rest) // HOP * HOP
+        yield from rest[:whole].reshape(-1, 1, HOP)
+        rest = rest[whole:]
+    if len(rest):
+        yield np.pad(rest, (0, HOP - len(rest)))[None]
 
 
 def load(reference: str, options: Options) -> Lyra:

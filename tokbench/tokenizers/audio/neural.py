@@ -36,6 +36,7 @@ class NeuralCodec(AudioTokenizer):
             modality="audio",
             algorithm=f"{type(model).__name__}, {levels} of {self.most(self.config)} codebooks",
             vocabulary=(int(self.config.codebook_size),) * levels,
+            rate=levels * self.frame_rate if self.frame_rate else None,
             sample_rate=self.sample_rate,
             channels=int(getattr(self.config, "audio_channels", 1)),
             parameters=sum(weight.numel() for weight in model.parameters()),
@@ -46,6 +47,11 @@ class NeuralCodec(AudioTokenizer):
     def sample_rate(self) -> int:
         """Samples per second of the clips it takes and gives."""
         return int(self.config.sampling_rate)
+
+    @property
+    def frame_rate(self) -> float | None:
+        """Frames of ids per second; None where chunks overlap."""
+        return self.sample_rate / int(self.config.hop_length)
 
     @classmethod
     def most(cls, config: Any) -> int:
@@ -117,6 +123,10 @@ class Mimi(NeuralCodec):
 
     kind = "MimiModel"
 
+    @property
+    def frame_rate(self) -> float:
+        return float(self.config.frame_rate)
+
     @classmethod
     def most(cls, config: Any) -> int:
         return int(config.num_quantizers)
@@ -155,6 +165,10 @@ class EnCodec(NeuralCodec):
     of its own: a decoder needs the scales, and 32 bits for each are counted."""
 
     kind = "EncodecModel"
+
+    @property
+    def frame_rate(self) -> float | None:
+        return None if self.config.chunk_length_s else super().frame_rate
 
     @classmethod
     def most(cls, config: Any) -> int:
