@@ -86,6 +86,17 @@ def unfit(curve: Curve) -> str:
     return ""
 
 
+def falls(curve: Curve) -> list[str]:
+    """Where quality falls although the rate rises, which more codebooks or bits should not bring
+    about: one line for each such pair of neighbouring points."""
+    found = []
+    for k, (a, b) in enumerate(pairwise(curve.quality.tolist())):
+        if b < a:
+            points = f"from {curve.points[k]} to {curve.points[k + 1]}"
+            found.append(f"{curve.name}: quality falls {points} by {a - b:.4g}")
+    return found
+
+
 def integrals(
     x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, fit: str
 ) -> np.ndarray:

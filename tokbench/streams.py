@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tokbench.types import Codes, Ragged, TokenizerSpec
@@ -17,6 +19,13 @@ MICRO = 1_000_000
 def bases(spec: TokenizerSpec) -> np.ndarray:
     """Where the ids of each level begin among all ids, and how many there are in all."""
     return np.concatenate(([0], np.cumsum(spec.vocabulary, dtype=np.int64)))
+
+
+def token_seconds(counts: Sequence[int], spec: TokenizerSpec, seconds: float) -> list[float]:
+    """How long a token of each level lasts in a clip of so many seconds and tokens: by the token
+    rate that the tokenizer states, else the clip's length over the tokens."""
+    whole = sum(counts) / spec.rate if spec.rate else seconds
+    return [whole / max(1, count) for count in counts]
 
 
 def interleaved(codes: Codes, spec: TokenizerSpec) -> Ragged:

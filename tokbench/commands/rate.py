@@ -17,7 +17,16 @@ from tokbench.commands.evaluate import measure_all
 from tokbench.compare import refuse_unlike, replicates
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.files import atomic_write
-from tokbench.rates import Curve, Found, at_equal_rate, at_rate, bd_quality, bd_rate, curve_name
+from tokbench.rates import (
+    Curve,
+    Found,
+    at_equal_rate,
+    at_rate,
+    bd_quality,
+    bd_rate,
+    curve_name,
+    falls,
+)
 from tokbench.record import Record
 from tokbench.samples import Samples, aligned, read_samples
 from tokbench.specs import expanded, resolve
@@ -53,7 +62,9 @@ def rate(options: argparse.Namespace, given: list[str]) -> int:
         refuse_unlike(against[0][0], subjects[0][0])
     rows = [row for panel in panels for row in panel_rows(panel, options)]
     if options.format == "json":
-        print(json.dumps({"fit": options.fit, "rows": rows}, ensure_ascii=False))
+        falling = {panel.task: _falling(panel) for panel in panels}
+        found = {"fit": options.fit, "rows": rows, "falling": falling}
+        print(json.dumps(found, ensure_ascii=False))
     elif options.format == "table":
         for panel in panels:
             _show(panel, [row for row in rows if row["task"] == panel.task], options)
@@ -213,6 +224,11 @@ def panel_rows(panel: Panel, options: argparse.Namespace) -> list[dict[str, Any]
     return rows
 
 
+def _falling(panel: Panel) -> list[str]:
+    """Where a curve's quality falls as its rate rises."""
+    return [line for curve in (panel.anchor, *panel.others) for line in falls(curve)]
+
+
 def _show(panel: Panel, rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     name, unit = panel.metric.name, panel.metric.unit
     data = f"{panel.rate.name} ({panel.rate.unit})"
@@ -244,6 +260,8 @@ def _show(panel: Panel, rows: list[dict[str, Any]], options: argparse.Namespace)
         "95 % interval", "note",
     ]  # fmt: skip
     tables.emit(header, points, "table", (1, 2, 3, 4))
+    for line in _falling(panel):
+        print(f"not monotone: {line}")
     for tokenizer, why in panel.left_out.items():
         print(f"left out: {tokenizer}: {why}")
     print()

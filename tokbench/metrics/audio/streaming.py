@@ -17,6 +17,7 @@ from tokbench.media import EncodedMedia
 from tokbench.metrics.audio.clipwise import Found, column, mean
 from tokbench.metrics.repeats import Asked
 from tokbench.statistics import Statistic
+from tokbench.streams import token_seconds
 from tokbench.types import Codes, Ragged, Sample, Score, Tokenizer
 
 CUTS = (0.23, 0.51, 0.78)
@@ -73,7 +74,8 @@ def _audit(encoded: EncodedMedia, sample: Sample) -> Audit:
     clip = fit(sample, encoded.tokenizer.spec)
     native = Sample(sample.name, clip.data, clip.rate, sample.notes)
     begin, frames = _codes(encoded, native), clip.data.shape[1]
-    steps = _steps(begin, encoded.tokenizer, frames / clip.rate)
+    counts = [len(level.values) for level in begin.levels]
+    steps = token_seconds(counts, encoded.tokenizer.spec, frames / clip.rate)
     ahead: list[float] = []
     before = stayed = 0
     for number, share in enumerate(CUTS):
@@ -101,15 +103,6 @@ def _audit(encoded: EncodedMedia, sample: Sample) -> Audit:
 def _codes(encoded: EncodedMedia, sample: Sample) -> Codes:
     assert encoded.encode is not None
     return encoded.encode([sample])
-
-
-def _steps(codes: Codes, tokenizer: Tokenizer, seconds: float) -> list[float]:
-    """Seconds of a token at each level: by the rate that the tokenizer states, else the clip's
-    length over its tokens."""
-    counts = [max(1, len(level.values)) for level in codes.levels]
-    rate = tokenizer.spec.rate
-    whole = sum(counts) / rate if rate else seconds
-    return [whole / count for count in counts]
 
 
 def _replaced(sample: Sample, cut: int, number: int) -> Sample:
