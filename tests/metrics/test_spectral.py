@@ -101,7 +101,7 @@ def test_voices_of_real_speakers(shared):
         found = speaker.voices(batch, "yes")
     except UserError as error:
         pytest.skip(str(error))
-    assert found.columns["voice"] == pytest.approx(np.ones(6), abs=1e-6)
+    assert found.columns["voice:resemblyzer"] == pytest.approx(np.ones(6), abs=1e-6)
     columns = found.columns | {"samples": np.ones(6, np.int64)}
     evidence = Evidence(batch.batch.group, batch.batch.index, columns, found.tallies)
     scores = speaker.SpeakerSimilarity(eer=True).result(

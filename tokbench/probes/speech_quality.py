@@ -126,5 +126,9 @@ class PLCMOS:
 
 @cache
 def speech_quality(name: str) -> Any:
-    """The probe `dnsmos` or `plcmos`, loaded once in a process."""
+    """The probe `dnsmos`, `plcmos` or `utmos`, loaded once in a process."""
+    if name == "utmos":
+        from tokbench.probes.utmos import UTMOS
+
+        return UTMOS()
     return {"dnsmos": DNSMOS, "plcmos": PLCMOS}[name]()

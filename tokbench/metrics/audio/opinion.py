@@ -1,4 +1,4 @@
-"""Predicted opinions of the output alone: DNSMOS and PLCMOS."""
+"""Predicted opinions of the output alone: DNSMOS, PLCMOS and UTMOS."""
 
 from __future__ import annotations
 
@@ -114,5 +114,24 @@ class PLCMOS(DNSMOS):
     statistics = ("plcmos",)
     reference = "Diener et al. 2023 (2305.15127), weights of the package speechmos"
     tags = {"probe": "speechmos-plcmos-2", "raters": "15 fixed", "resampler": RESAMPLER}
+    _facets = ()
+    _main = ""
+
+
+def utmos(encoded: EncodedMedia) -> Statistic:
+    """UTMOS of the outputs and the originals."""
+    return opinions(encoded, "utmos")
+
+
+class UTMOS(DNSMOS):
+    """Naturalness of the output alone (1 to 5) that UTMOS22's strong learner predicts: the mean
+    over clips; `utmos/original`: of the originals. Channels are averaged, clips brought to 16 kHz.
+    For speech only. Its weights are a TorchScript file `utmos22_strong.pt` in a folder of
+    TOKBENCH_WEIGHTS. It was learnt on English and Chinese and knows other languages badly."""
+
+    name = "utmos"
+    statistics = ("utmos",)
+    reference = "Saeki et al. 2022 (2204.02152)"
+    tags = {"probe": "utmos22-strong", "resampler": RESAMPLER}
     _facets = ()
     _main = ""
