@@ -230,8 +230,12 @@ METRICS = Registry(
         "latent-noise-psnr": _pictures(
             "perturbed", "LatentNoisePSNR", "PSNR after noise on continuous latents"
         ),
-        "bits-per-pixel": _coded("codes", "BitsPerPixel", "bits emitted for each pixel"),
-        "bits-per-second": _coded("codes", "BitsPerSecond", "bits emitted for each second"),
+        "bits-per-pixel": Entry(
+            "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
+        ),
+        "bits-per-second": Entry(
+            "tokbench.metrics.codes:BitsPerSecond", "audio", "bits emitted for each second"
+        ),
         "codebook-usage": _coded("codebooks", "CodebookUsage", "share of the ids that occur"),
         "code-entropy": _coded("codebooks", "CodeEntropy", "bits a token, by level"),
         "code-perplexity": _coded("codebooks", "CodePerplexity", "2 to the entropy, by level"),
@@ -240,11 +244,15 @@ METRICS = Registry(
         "phone-purity": _sound("phones", "PhonePurity", "do ids stand for phones; PNMI"),
         "code-compression": _coded("code_streams", "CodeCompression", "zstd on the ids"),
         "innovation": _coded("code_streams", "Innovation", "new types for each new token"),
-        "ngram-bits-per-pixel": _coded(
-            "code_streams", "NgramBitsPerPixel", "bits for each pixel of an n-gram model"
+        "ngram-bits-per-pixel": Entry(
+            "tokbench.metrics.code_streams:NgramBitsPerPixel",
+            "image",
+            "bits for each pixel of an n-gram model",
         ),
-        "ngram-bits-per-second": _coded(
-            "code_streams", "NgramBitsPerSecond", "bits for each second of an n-gram model"
+        "ngram-bits-per-second": Entry(
+            "tokbench.metrics.code_streams:NgramBitsPerSecond",
+            "audio",
+            "bits for each second of an n-gram model",
         ),
         "re-encoding": _coded("repeats", "ReEncoding", "what encode(decode(codes)) keeps"),
         "repeatability": _coded("repeats", "Repeatability", "a second pass, seed variance"),
