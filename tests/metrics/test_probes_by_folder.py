@@ -15,8 +15,8 @@ transformers = pytest.importorskip("transformers", reason="WavLM-SV needs transf
 TINY = {
     "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
     "conv_dim": (8,) * 7, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
-    "num_buckets": 16, "max_bucket_distance": 32, "tdnn_dim": (12, 12, 24), "tdnn_kernel": (3, 3, 1),
-    "tdnn_dilation": (1, 2, 1), "xvector_output_dim": 20,
+    "num_buckets": 16, "max_bucket_distance": 32, "tdnn_dim": (12, 12, 24),
+    "tdnn_kernel": (3, 3, 1), "tdnn_dilation": (1, 2, 1), "xvector_output_dim": 20,
 }  # fmt: skip
 
 

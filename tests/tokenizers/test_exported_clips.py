@@ -124,10 +124,10 @@ def test_torchscript_refused(tmp_path):
     with pytest.raises(UserError, match=r"has no audio\.json"):
         load_tokenizer(f"torchscript:{tmp_path}")
     spec = scripts(tmp_path / "a", Steps(), Hold(), codebooks=[16])
-    with pytest.raises(UserError, match="for the 1 codebooks of audio.json it has to give"):
+    with pytest.raises(UserError, match=r"for the 1 codebooks of audio\.json it has to give"):
         load_tokenizer(spec)
     described(tmp_path / "a")
-    with pytest.raises(UserError, match="audio.json says no codebooks"):
+    with pytest.raises(UserError, match=r"audio\.json says no codebooks"):
         load_tokenizer(spec)
     described(tmp_path / "a", codebook=[16, 16])
     with pytest.raises(UserError, match="no key 'codebook'; did you mean 'codebooks'"):

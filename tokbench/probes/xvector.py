@@ -1,4 +1,4 @@
-"""Voices by x-vectors of transformers: WavLM-SV, the field's speaker encoder, from folder or hub."""
+"""Voices by x-vectors of transformers: WavLM-SV, the field's speaker encoder."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class PhonePurity(Metric):
             return
         edges = np.searchsorted(tally.keys >> 32, bases(measured.spec))
         table = np.zeros((len(edges) - 1, 4))
-        for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for number, (low, high) in enumerate(pairwise(edges.tolist())):
             table[number] = _agreement(tally.keys[low:high], tally.counts[low:high])
         weight = table[:, 3] / tokens
         note = f"{tokens:,} tokens; no interval: plug-in"

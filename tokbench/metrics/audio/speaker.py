@@ -30,9 +30,7 @@ def encoder(name: str) -> Any:
     return resemblyzer.resemblyzer() if name == "resemblyzer" else xvector.xvector(name)
 
 
-def voices(
-    encoded: EncodedMedia, embeddings: str = "no", probe: str = "resemblyzer"
-) -> Statistic:
+def voices(encoded: EncodedMedia, embeddings: str = "no", probe: str = "resemblyzer") -> Statistic:
     """Cosine of the voice in the output and in the original; with `embeddings`, those too and a
     number for the speaker (0 where the clip has none or cannot be used)."""
     judge = encoder(probe)
@@ -71,8 +69,8 @@ def _embedded(probe: Any, clip: np.ndarray) -> list[float]:
 class SpeakerSimilarity(Probed):
     """Cosine of the voice embeddings of output and original: the mean over clips. probe:
     `resemblyzer` (256 numbers, none below 0, so different speakers have 0.5 and more; weights in
-    its wheel), or a WavLM-SV of the hub or a folder (`microsoft/wavlm-base-plus-sv`). Channels are averaged, clips
-    brought to 16 kHz, silence is not cut out. eer: also `speaker-similarity/eer`, the equal error
+    its wheel), or a WavLM-SV of the hub or a folder (`microsoft/wavlm-base-plus-sv`). Channels
+    are averaged, clips brought to 16 kHz, silence is not cut out. eer: also `speaker-similarity/eer`, the equal error
     rate of telling the set's own speakers apart, each output against each original of another
     clip, and `/eer-original`, the same among the originals. For speech only; clips under half a
     second have none."""

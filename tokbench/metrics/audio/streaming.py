@@ -1,4 +1,4 @@
-"""Streaming audit: how far ahead encoder and decoder look; do pieces give the codes of the whole?"""
+"""Streaming audit: how far encoder and decoder look ahead, and the codes of pieces."""
 
 from __future__ import annotations
 

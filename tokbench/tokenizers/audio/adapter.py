@@ -21,9 +21,10 @@ class AudioTokenizer(Adapter):
     decodes: False for a tokenizer that only encodes.
 
     May also have: `stream(pieces)`, the codes of one clip that comes in pieces (channels, frames),
-    each coded before the next is asked for; `codebook(level)`, the code vectors (K, d) of a level; `bits(codes)`, the bits
-    actually emitted for each sample; `reconstructions(samples)` instead of encode and decode,
-    where only results are at hand.
+    each coded before the next is asked for; `codebook(level)`, the code vectors (K, d) of a level;
+    `bits(codes)`, the bits actually emitted for each sample; `reconstructions(samples)` instead of
+    encode and decode, where only results are at hand, and `attend(parts, limit)`, told the dataset
+    before.
     """
 
     decodes: bool = True

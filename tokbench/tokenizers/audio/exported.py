@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -125,7 +124,9 @@ class Exported(AudioTokenizer):
             latents = tuple(np.ascontiguousarray(each[0][0], np.float32) for each in found)
             return Codes(latents=latents, extra=extra)
         rows = [list(each[0][0]) if self._single else [ids[0] for ids in each] for each in found]
-        return Codes(tuple(Ragged.of(list(level)) for level in zip(*rows, strict=True)), extra=extra)
+        return Codes(
+            tuple(Ragged.of(list(level)) for level in zip(*rows, strict=True)), extra=extra
+        )
 
     def decode(self, codes: Codes) -> list[np.ndarray]:
         clips = []

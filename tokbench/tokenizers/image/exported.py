@@ -114,19 +114,19 @@ class Onnx(ImageTokenizer):
         return coded([self._analysed(p) for p in batch], self.spec.kind == "continuous")
 
     def decode(self, codes: Codes) -> list[np.ndarray]:
-        outputs = self._decoder.get_outputs()[:1]
+        outputs, into = self._decoder.get_outputs()[:1], self._decoder.get_inputs()[0]
         pictures = []
         for code in decoded(codes):
-            given = {self._decoder.get_inputs()[0].name: as_wanted(code[None], self._decoder.get_inputs()[0].type)}
+            given = {into.name: as_wanted(code[None], into.type)}
             [made] = self._decoder.run([outputs[0].name], given)
             pictures.append(made[0].astype(np.float32).transpose(1, 2, 0))
         return pictures
 
     def _analysed(self, picture: np.ndarray) -> np.ndarray:
-        outputs = self._encoder.get_outputs()
+        outputs, into = self._encoder.get_outputs(), self._encoder.get_inputs()[0]
         chosen = next((o for o in outputs if "int" in o.type), outputs[0])
         pixels = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
-        given = {self._encoder.get_inputs()[0].name: as_wanted(pixels, self._encoder.get_inputs()[0].type)}
+        given = {into.name: as_wanted(pixels, into.type)}
         return self._encoder.run([chosen.name], given)[0][0]
 
 
