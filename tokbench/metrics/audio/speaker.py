@@ -69,11 +69,11 @@ def _embedded(probe: Any, clip: np.ndarray) -> list[float]:
 class SpeakerSimilarity(Probed):
     """Cosine of the voice embeddings of output and original: the mean over clips. probe:
     `resemblyzer` (256 numbers, none below 0, so different speakers have 0.5 and more; weights in
-    its wheel), or a WavLM-SV of the hub or a folder (`microsoft/wavlm-base-plus-sv`). Channels
-    are averaged, clips brought to 16 kHz, silence is not cut out. eer: also `speaker-similarity/eer`, the equal error
-    rate of telling the set's own speakers apart, each output against each original of another
-    clip, and `/eer-original`, the same among the originals. For speech only; clips under half a
-    second have none."""
+    its wheel), or a WavLM-SV of the hub or a folder (`microsoft/wavlm-base-plus-sv`). Channels are
+    averaged, clips brought to 16 kHz, silence is not cut out. eer: also `speaker-similarity/eer`,
+    the equal error rate of telling the set's own speakers apart, each output against each original
+    of another clip, and `/eer-original`, the same among the originals. For speech only; clips
+    under half a second have none."""
 
     name = "speaker-similarity"
     statistics = ("voices",)
