@@ -85,6 +85,9 @@ def test_through_and_back(model, name):
     batch = clips(channels, lengths)
     codes = tokenizer.encode(batch)
     assert len(codes.levels) == len(tokenizer.spec.vocabulary) > 1
+    if name != "encodec-48":  # its chunks overlap
+        frames = tokenizer.spec.rate / len(codes.levels) * lengths[0] / tokenizer.spec.sample_rate
+        assert abs(len(codes.levels[0][0]) - frames) <= 1
     copies = tokenizer.decode(Codes.from_bytes(codes.to_bytes()))
     for clip, copy in zip(batch, copies, strict=True):
         assert copy.shape[0] == channels and np.isfinite(copy).all()

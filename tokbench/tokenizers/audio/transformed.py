@@ -34,12 +34,12 @@ class Spectra:
     unit = 4096
 
     def __init__(self, rate: int, hop: int):
-        self.hop = hop
+        self._hop, self.frames_per_second = hop, rate / hop
         self.spec = TokenizerSpec(modality="audio", sample_rate=rate, channels=1)
         self._window = np.sin(np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))
 
     def identity(self) -> str:
-        return f"mdct {self.spec.sample_rate} {self.hop} {POWER}"
+        return f"mdct {self.spec.sample_rate} {self._hop} {POWER}"
 
     def prepared(self, samples: Sequence[Sample]) -> list[np.ndarray]:
         return [fit(sample, self.spec).data for sample in samples if sample.data is not None]
@@ -61,7 +61,7 @@ class Spectra:
     def _analysed(self, clip: np.ndarray) -> np.ndarray:
         from scipy.fft import dct
 
-        hop, half = self.hop, self.hop // 2
+        hop, half = self._hop, self._hop // 2
         padded = np.pad(clip, (hop, hop + -len(clip) % hop))
         blocks = padded.reshape(-1, hop)
         first = blocks[:-1] * self._window[:hop]
@@ -78,11 +78,11 @@ class Spectra:
     def _synthesised(self, spectra: np.ndarray) -> np.ndarray:
         from scipy.fft import dct
 
-        half = self.hop // 2
+        half = self._hop // 2
         folded = dct(spectra, type=4, norm="ortho")
         head, tail = folded[:, :half], folded[:, half:]
-        first = np.concatenate([tail, -tail[:, ::-1]], axis=1) * self._window[: self.hop]
-        second = np.concatenate([-head[:, ::-1], -head], axis=1) * self._window[self.hop :]
+        first = np.concatenate([tail, -tail[:, ::-1]], axis=1) * self._window[: self._hop]
+        second = np.concatenate([-head[:, ::-1], -head], axis=1) * self._window[self._hop :]
         return (first[1:] + second[:-1]).ravel()
 
 
@@ -97,7 +97,7 @@ class SpectralVQ(AudioTokenizer):
             modality="audio",
             algorithm=f"residual quantisation of short-time spectra, {kept} levels",
             vocabulary=quantiser.sizes,
-            rate=levels * source.spec.sample_rate / source.hop,
+            rate=levels * source.frames_per_second,
             sample_rate=source.spec.sample_rate,
             channels=1,
             parameters=quantiser.books.size,
