@@ -104,6 +104,8 @@ def test_an_interruption_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None
         ("evl bytes", "did you mean 'eval'?"),
         ("eval bytes --fromat json", "did you mean '--format'?"),
         ("eval bytes --workres=2", "did you mean '--workers'?"),
+        ("eval bytes --foo", "did you mean '--format'? (see tokbench eval --help)"),
+        ("eval bytes --task numbers --lexicon my.tsv", "no metric of numbers uses a word list"),
         ("eval bytes --format jsn", "did you mean 'json'?"),
         ("eval bytes --limit 0", "not a whole number above 0"),
         ("eval bytes --workers two", "not a whole number above 0"),

@@ -10,6 +10,7 @@ import pytest
 from mocks.evidence import make_task
 from mocks.greedy import PIECES, Greedy
 
+from tokbench import tables
 from tokbench.compare import (
     Difference,
     differences,
@@ -258,3 +259,9 @@ def test_a_sample_that_one_tokenizer_lost_is_left_out_of_the_pairing(run, parall
     one, two = aligned(whole, type(whole)(whole.evidence.rows_of(kept), whole.groups))
     assert one.evidence.rows == two.evidence.rows == len(kept)
     assert np.array_equal(one.evidence.index, two.evidence.index)
+
+
+def test_no_p_value_is_shown_smaller_than_a_bootstrap_can_tell() -> None:
+    assert [tables.p_value(p) for p in (None, 0.0, 3e-107, 0.0011, 1.0)] == [
+        "", "<0.0001", "<0.0001", "0.0011", "1"
+    ]  # fmt: skip

@@ -137,6 +137,8 @@ def test_the_table_sums_up(here: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert "nothing to download" in done.out
     assert "in all on 2 processes of this machine" in done.out
+    alone = called("eval", "bytes", "codepoints", "--data", "text.txt", "--plan")
+    assert "in all on 1 process of this machine" in alone.out
     csv = called("eval", "bytes", "--data", "text.txt", "--plan", "--format", "csv").out
     assert csv.startswith("tokenizer,task,state,shards,samples,MB,seconds,MiB,download,note\n")
 

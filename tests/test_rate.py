@@ -1,6 +1,7 @@
 """Rate-distortion: Bjøntegaard's averages against an independent implementation, the cases that
 are known exactly, refusals, and the command."""
 
+import argparse
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from mocks.command import called, refused
 from mocks.images import picture
 from scipy.interpolate import PchipInterpolator
 
+from tokbench.commands.rate import _tasks
 from tokbench.errors import UserError
 from tokbench.image.pictures import save_png
 from tokbench.pchip import Pchips
@@ -184,3 +186,20 @@ def test_the_command(here):
 )
 def test_refused(here, arguments, parts):
     refused(called("rate", *arguments, "--data", "pictures", "--task", "quick.toml"), *parts)
+
+
+@pytest.mark.parametrize(
+    ("metric", "rate", "tasks"),
+    [
+        ("psnr", None, ["photos-mini"]),
+        (None, "bits-per-pixel/packed", ["photos-mini", "text-render-256", "text-render-512"]),
+    ],
+)
+def test_only_tasks_that_have_a_rate_are_measured_by_default(metric, rate, tasks):
+    options = argparse.Namespace(metric=metric, rate=rate, data=None)
+    assert _tasks("jpeg:10", options) == tasks
+
+
+def test_text_has_no_rate_and_nothing_is_measured():
+    done = called("rate", "bytes", "--against", "codepoints")
+    refused(done, "no task of suite text has bits-per-pixel or bits-per-second")

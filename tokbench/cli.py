@@ -9,7 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tokbench import own_version
 from tokbench.arguments import FORMATS
@@ -36,6 +36,13 @@ _EXAMPLES = """examples:
 
 class _Parser(argparse.ArgumentParser):
     """argparse with one clear line (and a near match) for a wrong argument."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """A command itself refuses what it does not know, so that its own options are offered."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         if "invalid choice" in message:

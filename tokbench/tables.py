@@ -30,6 +30,13 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{number(low)} … {number(high)}"
 
 
+def p_value(value: float | None) -> str:
+    """Two significant digits; below 0.0001 no more than that: a bootstrap cannot tell how far."""
+    if value is None:
+        return ""
+    return "<0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
 def emit(
     header: Row, rows: Sequence[Row], form: str, right: Sequence[int] = (), droppable: int = 0
 ) -> None:

@@ -146,7 +146,7 @@ def _print(
         [
             d.task, d.score, d.other_name, tables.number(d.baseline), tables.number(d.other),
             f"{d.other - d.baseline:+.4g}", tables.interval(d.low, d.high),
-            "" if d.adjusted is None else f"{d.adjusted:.2g}", d.verdict,
+            tables.p_value(d.adjusted), d.verdict,
         ]
         for d in found
     ]  # fmt: skip

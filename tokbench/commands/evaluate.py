@@ -85,6 +85,9 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
         groups = [name for name in options.groups.split(",") if name]
         tasks = [msgspec.structs.replace(task, groups=groups) for task in tasks]
     if options.lexicon:
+        if not any("lexicon" in metric.options() for task in tasks for metric in task.made):
+            listed = ", ".join(task.name for task in tasks)
+            raise UserError(f"--lexicon {options.lexicon}: no metric of {listed} uses a word list")
         tasks = [with_option(task, "lexicon", options.lexicon) for task in tasks]
     reference = options.reference
     if reference is None and options.data and modality == "text":
@@ -257,7 +260,8 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
     if shown_speed:
         print(f"this machine: {shown_speed}")
     for cause, failure in record.failures.items():
-        print(f"failed: {failure.count:,} samples: {cause} (first: {failure.example})")
+        samples = "sample" if failure.count == 1 else "samples"
+        print(f"failed: {failure.count:,} {samples}: {cause} (first: {failure.example})")
     for line in _examples(record):
         print(line)
     print(f"signature: …|{record.signature}")

@@ -13,7 +13,7 @@ import numpy as np
 from tokbench import tables
 from tokbench.commands.compare import filed_records, question_of
 from tokbench.commands.correlate import plot_path
-from tokbench.commands.evaluate import measure_all
+from tokbench.commands.evaluate import DEFAULT_SUITE, measure_all
 from tokbench.compare import refuse_unlike, replicates
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.files import atomic_write
@@ -29,7 +29,8 @@ from tokbench.rates import (
 )
 from tokbench.record import Record
 from tokbench.samples import Samples, aligned, read_samples
-from tokbench.specs import expanded, resolve
+from tokbench.specs import expanded, load_tokenizer, resolve
+from tokbench.suites import suite
 from tokbench.types import Score
 
 RATES = ("bits-per-pixel", "bits-per-second")
@@ -93,10 +94,30 @@ def _records(options: argparse.Namespace, given: list[str]) -> tuple[list[Filed]
             resolve(name)  # an unknown last one shows before the first is measured
     if options.task is None and options.suite is None:
         tasks = sorted({record.task for found in filed.values() if found for record, _ in found})
-        options.task = tasks or None
+        options.task = tasks or _tasks(next(iter(filed)), options)
     records = {name: found or measure_all([name], options, given) for name, found in filed.items()}
     against, subjects = ([pair for name in side for pair in records[name]] for side in sides)
     return against, subjects
+
+
+def _tasks(spec: str, options: argparse.Namespace) -> list[str] | None:
+    """Tasks of the default suite that have the rate, and the metric where one of them has it:
+    the others would be measured for nothing. None: those of --data."""
+    if options.data:
+        return None
+    modality = load_tokenizer(spec).spec.modality
+    rates = {options.rate.partition("/")[0]} if options.rate else set(RATES)
+    tasks = {
+        task.name: {metric.name for metric in task.made} for task in suite(DEFAULT_SUITE[modality])
+    }
+    found = [name for name, metrics in tasks.items() if metrics & rates]
+    if not found:
+        raise UserError(
+            f"no task of suite {DEFAULT_SUITE[modality]} has {' or '.join(sorted(rates))}; "
+            "choose one with --task"
+        )
+    wanted = (options.metric or "").partition("/")[0]
+    return [name for name in found if wanted in tasks[name]] or found
 
 
 def panel_of(base: list[Filed], rest: list[Filed], options: argparse.Namespace) -> Panel:

@@ -55,7 +55,10 @@ def _scores(page: Page, one: Comparison) -> Markup:
         if winner is not None:
             bold.add((len(rows), one.names.index(winner) + 2))
         rows.append([term(page, known), known.unit, *map(value_cell, scores)])
-    caption = "Headline scores with 95 % intervals; bold: better than every other, beyond doubt"
+    caption = (
+        "Headline scores with 95 % intervals; "
+        "bold: better than every other, after Holm's correction"
+    )
     return page.table(
         f"compare-{slug(one.title)}", ["score", "unit", *one.names], rows, caption,
         range(2, len(one.names) + 2), bold=bold,
@@ -67,7 +70,8 @@ def _differences(page: Page, one: Comparison) -> Markup:
     rows = [
         [
             name, first, second, d.other - d.baseline,
-            Cell(tables.interval(d.low, d.high), d.low), d.adjusted, d.verdict,
+            Cell(tables.interval(d.low, d.high), d.low),
+            Cell(tables.p_value(d.adjusted), d.adjusted), d.verdict,
         ]
         for (name, first, second), d in one.pairs.items()
     ]  # fmt: skip

@@ -80,12 +80,12 @@ class Comparison:
         )  # fmt: skip
 
     def distinct(self, score: str, first: str, second: str) -> bool:
-        """Do they differ beyond doubt?"""
+        """Do they differ, after Holm's correction?"""
         found = self.pair(score, first, second)
         return found is not None and found.verdict in ("better", "worse", "higher", "lower")
 
     def winner(self, score: str) -> str | None:
-        """The one that is better than every other beyond doubt."""
+        """The one that is better than every other, after Holm's correction."""
         ranked = self.ranking(score)
         if len(ranked) < 2 or self.better(score) == "neither":
             return None

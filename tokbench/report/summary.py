@@ -106,7 +106,9 @@ def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
         rows = [[name, *(row[place] for row in cells)] for place, name in enumerate(names)]
         bold = {(column, row + 1) for row, column in bold}
         right = range(1, len(header))
-    caption = "Main scores with 95 % intervals; bold: better than every other, beyond doubt"
+    caption = (
+        "Main scores with 95 % intervals; bold: better than every other, after Holm's correction"
+    )
     return page.table("summary", header, rows, caption, right, bold=bold)
 
 
