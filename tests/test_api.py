@@ -58,6 +58,8 @@ def test_the_shipped_leaderboard_is_a_frame() -> None:
 def test_what_the_command_refuses_is_refused(tmp_path: Path) -> None:
     with pytest.raises(tokbench.UserError, match="did you mean 'parallel-mini'"):
         tokbench.evaluate("bytes", task="paralel-mini", out=tmp_path)
+    with pytest.raises(tokbench.UserError, match="limit=0: give a whole number above 0"):
+        tokbench.evaluate("bytes", task="numbers", limit=0, out=tmp_path)
     with pytest.raises(tokbench.UserError, match="a suite or tasks, not both"):
         tokbench.evaluate("bytes", suite="text", task="numbers", out=tmp_path)
     with pytest.raises(tokbench.UserError, match="no leaderboard here"):

@@ -55,6 +55,9 @@ def evaluate(
 
     if suite is not None and task is not None:
         raise UserError("evaluate: give a suite or tasks, not both")
+    for name, number in (("limit", limit), ("workers", workers)):
+        if number is not None and number < 1:
+            raise UserError(f"evaluate: {name}={number}: give a whole number above 0")
     options = Namespace(
         suite=suite,
         task=[task] if isinstance(task, str) else list(task) if task else None,
