@@ -220,12 +220,19 @@ METRICS = Registry(
         "kernel-distance": _pictures(
             "distribution", "KernelDistance", "on DINOv2, CLIP or features of your own"
         ),
+        "cmmd": _pictures("cmmd", "CMMD", "MMD of CLIP embeddings, Gaussian kernel"),
         "pfid": _pictures("pfid", "PFID", "Fréchet distance after tokens were replaced"),
         "perturbed-frechet-distance": _pictures(
             "pfid", "PerturbedFrechetDistance", "pFID on features of your choice"
         ),
         "perturbed-psnr": _pictures(
             "perturbed", "PerturbedPSNR", "PSNR after tokens were replaced by near ones"
+        ),
+        "perturbed-t-ned": _pictures(
+            "perturbed_probes", "PerturbedTextSimilarity", "T-NED after tokens were replaced"
+        ),
+        "perturbed-f-sim": _pictures(
+            "perturbed_probes", "PerturbedFaceSimilarity", "F-Sim after tokens were replaced"
         ),
         "latent-noise-psnr": _pictures(
             "perturbed", "LatentNoisePSNR", "PSNR after noise on continuous latents"
@@ -408,6 +415,8 @@ STATISTICS = Registry(
         "perturbed-moments": Entry(
             "tokbench.metrics.image.pfid:perturbed_moments", "image", "tokens replaced"
         ),
+        "perturbed-words": _pictures("perturbed_probes", "perturbed_words", "read by OCR"),
+        "perturbed-faces": _pictures("perturbed_probes", "perturbed_faces", "cosines of faces"),
         "latent-noise-error": Entry(
             "tokbench.metrics.image.perturbed:latent_noise_error", "image", "PSNR, noisy latents"
         ),
