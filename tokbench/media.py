@@ -1,4 +1,4 @@
-"""Images and clips through a tokenizer and back: batches, and what statistics see."""
+"""Images, clips and video through a tokenizer and back: batches, and what statistics see."""
 
 from __future__ import annotations
 
@@ -60,12 +60,21 @@ class EncodedMedia:
 
     @cached_property
     def extents(self) -> np.ndarray:
-        """Pixels of each image, microseconds of each clip; int64."""
+        """Pixels of each image, of all frames of each video; microseconds of each clip of sound;
+        int64."""
         if self.tokenizer.spec.modality == "audio":
-            samples = [s for s in self.batch.samples if s.data is not None]
+            return self.durations
+        return np.array([p.size // 3 for p in self.inputs], np.int64)
+
+    @cached_property
+    def durations(self) -> np.ndarray:
+        """Microseconds of each clip of sound or video; int64."""
+        samples = [s for s in self.batch.samples if s.data is not None]
+        if self.tokenizer.spec.modality == "audio":
             seconds = [s.data.shape[1] / s.rate for s in samples if s.data is not None]
-            return np.rint(np.array(seconds) * MICRO).astype(np.int64)
-        return np.array([p.shape[0] * p.shape[1] for p in self.inputs], np.int64)
+        else:
+            seconds = [len(s.data) / s.fps for s in samples if s.data is not None]
+        return np.rint(np.array(seconds) * MICRO).astype(np.int64)
 
     @cached_property
     def stream(self) -> Ragged:

@@ -19,6 +19,10 @@ def _audio(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.tokenizers.audio.{module}:{attribute}", "audio", summary)
 
 
+def _video(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.tokenizers.video.{module}:{attribute}", "video", summary)
+
+
 TOKENIZERS = Registry(
     "tokenizer",
     {
@@ -64,6 +68,11 @@ TOKENIZERS = Registry(
         "torchscript": _audio(
             "exported", "torchscript", "a folder with encoder.pt, decoder.pt and audio.json"
         ),
+        "frames()": _video("framewise", "frames", "an image tokenizer by frame, frames(SPEC)"),
+        "h264": _video("codecs", "h264", "H.264 at a constant rate factor, h264:23"),
+        "h265": _video("codecs", "h265", "H.265, h265:28"),
+        "vp9": _video("codecs", "vp9", "VP9, vp9:32"),
+        "av1": _video("codecs", "av1", "AV1, av1:35"),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
@@ -113,6 +122,8 @@ READERS = Registry(
         "tokbench-text": Entry(
             "tokbench.image.tokbench_sets:tokbench_text", "image", "TokBench's own folder"
         ),
+        "videos": Entry("tokbench.video.readers:videos", "video", "folders of video files"),
+        "frames": Entry("tokbench.video.readers:frames", "video", "folders of frames"),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
@@ -132,8 +143,12 @@ def _pictures(module: str, attribute: str, summary: str) -> Entry:
 
 
 def _coded(module: str, attribute: str, summary: str) -> Entry:
-    """What works on the codes of images and clips alike."""
-    return Entry(f"tokbench.metrics.{module}:{attribute}", "image, audio", summary)
+    """What works on the codes of images, clips and video alike."""
+    return Entry(f"tokbench.metrics.{module}:{attribute}", "image, audio, video", summary)
+
+
+def _frames(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.metrics.video.{module}:{attribute}", "video", summary)
 
 
 def _sound(module: str, attribute: str, summary: str) -> Entry:
@@ -237,11 +252,15 @@ METRICS = Registry(
         "latent-noise-psnr": _pictures(
             "perturbed", "LatentNoisePSNR", "PSNR after noise on continuous latents"
         ),
+        "frame-psnr": _frames("frames", "FramePSNR", "PSNR of every frame"),
+        "frame-ssim": _frames("frames", "FrameSSIM", "structural similarity of every frame"),
+        "frame-ms-ssim": _frames("frames", "FrameMultiScaleSSIM", "MS-SSIM of every frame"),
+        "flicker": _frames("motion", "Flicker", "change of the error from frame to frame"),
         "bits-per-pixel": Entry(
-            "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
+            "tokbench.metrics.codes:BitsPerPixel", "image, video", "bits emitted for each pixel"
         ),
         "bits-per-second": Entry(
-            "tokbench.metrics.codes:BitsPerSecond", "audio", "bits emitted for each second"
+            "tokbench.metrics.codes:BitsPerSecond", "audio, video", "bits emitted for each second"
         ),
         "codebook-usage": _coded("codebooks", "CodebookUsage", "share of the ids that occur"),
         "code-entropy": _coded("codebooks", "CodeEntropy", "bits a token, by level"),
@@ -388,6 +407,10 @@ STATISTICS = Registry(
         "lpips": Entry("tokbench.metrics.image.perceptual:lpips", "image", "LPIPS"),
         "faces": Entry("tokbench.metrics.image.faces:faces", "image", "cosines of faces"),
         "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
+        "frame-errors": _frames("frames", "frame_errors", "PSNR of every frame"),
+        "frame-ssim": _frames("frames", "frame_ssim", "SSIM of every frame"),
+        "frame-ms-ssim": _frames("frames", "frame_ms_ssim", "MS-SSIM of every frame"),
+        "frame-differences": _frames("motion", "frame_differences", "of successive frames"),
         "perturbations": Entry(
             "tokbench.metrics.text.robustness:perturbations", "text", "samples under noise"
         ),

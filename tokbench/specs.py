@@ -239,7 +239,7 @@ def _check_protocol(tokenizer: Any, name: str) -> None:
     missing = [need for need in needs if not hasattr(tokenizer, need)]
     if missing:
         kind = modality if modality in _ALSO else "text"
-        article = "a" if kind == "text" else "an"
+        article = "a" if kind in ("text", "video") else "an"
         raise UserError(
             f"{name}: not a tokenizer: it has no {', '.join(missing)} ({article} {kind} tokenizer "
             f"subclasses tokbench.tokenizers.{kind}.adapter:{kind.capitalize()}Tokenizer)"
@@ -251,6 +251,7 @@ def _check_protocol(tokenizer: Any, name: str) -> None:
 _ALSO = {
     "text": ["pieces", "prefix", "unknown", "text_ids", "offsets"],
     "image": [],
+    "video": ["rates"],
     "audio": ["output_rate", "rates"],
 }
 """What a tokenizer of each modality has besides what all have."""
