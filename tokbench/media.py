@@ -37,6 +37,7 @@ class EncodedMedia:
     outputs: one array for each sample, of the form of its `data`.
     restore: decodes other codes of some of the samples, given by row, and restores them as
         `outputs` were; None where nothing can be decoded. Raises what the decoder raises.
+    view: the side that the task scaled pictures to before the tokenizer saw them; 0: none.
     again: other samples through the same tokenizer and back, fitted and restored alike, as
         codes and reconstructions; None where the tokenizer cannot be asked.
     encode: the codes of other samples alone; None likewise.
@@ -52,6 +53,7 @@ class EncodedMedia:
     restore: Callable[[Codes, Sequence[int]], list[np.ndarray]] | None = None
     again: Callable[[list[Sample]], tuple[Codes, list[np.ndarray]]] | None = None
     encode: Callable[[list[Sample]], Codes] | None = None
+    view: int = 0
 
     @property
     def inputs(self) -> list[np.ndarray]:
@@ -136,4 +138,5 @@ def together(parts: list[EncodedMedia]) -> EncodedMedia | None:
         first.tokenizer, batch, codes, outputs, first.groups,
         restore=restore if all(part.restore for part in parts) else None, again=first.again,
         encode=first.encode,
+        view=first.view,
     )  # fmt: skip

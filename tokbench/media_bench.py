@@ -133,6 +133,7 @@ class MediaBench(Bench):
             self.tokenizer, batch, codes, outputs, self.dataset.groups,
             restore=partial(self._restored, fitted) if decodes else None, again=self._again,
             encode=self._codes,
+            view=self.job.task.view,
         )  # fmt: skip
 
     def _again(self, samples: list[Sample]) -> tuple[Codes, list[np.ndarray]]:

@@ -73,6 +73,9 @@ TOKENIZERS = Registry(
         "h265": _video("codecs", "h265", "H.265, h265:28"),
         "vp9": _video("codecs", "vp9", "VP9, vp9:32"),
         "av1": _video("codecs", "av1", "AV1, av1:35"),
+        "cosmos-video": _video(
+            "cosmos", "cosmos", "Cosmos, a folder with encoder.jit and decoder.jit"
+        ),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
@@ -285,6 +288,7 @@ METRICS = Registry(
         "batch-invariance": _coded("repeats", "BatchInvariance", "alone and in company"),
         "shift-consistency": _pictures("moved", "ShiftConsistency", "moved by one pixel"),
         "flip-consistency": _pictures("moved", "FlipConsistency", "mirrored"),
+        "tile-seams": _pictures("seams", "TileSeams", "steps of the error across tile borders"),
         "id-stability": Entry(
             "tokbench.metrics.audio.disturbed:IdStability",
             "audio",
@@ -396,6 +400,7 @@ STATISTICS = Registry(
         "repeats": _coded("repeats", "repeats", "a second pass"),
         "company": _coded("repeats", "company", "alone and beside another"),
         "moved": _pictures("moved", "moved", "moved and mirrored pictures"),
+        "seams": _pictures("seams", "seams", "steps of the error, at borders and inside"),
         "disturbed-clips": Entry(
             "tokbench.metrics.audio.disturbed:disturbed", "audio", "ids of disturbed clips"
         ),

@@ -24,7 +24,6 @@ from tokbench.metrics.image.words import (
     BUCKETS,
     TextSimilarity,
     in_buckets,
-    prefix,
     readings,
     similarity,
 )
@@ -38,14 +37,14 @@ ALPHAS, DELTAS = "0.9,0.5,0.1", "280"
 """A smaller grid than the paper's: a probe looks at every cell."""
 
 
-def perturbed_words(
-    encoded: EncodedMedia, probe: str, resolution: str, **cell: str
-) -> Statistic:
+def perturbed_words(encoded: EncodedMedia, probe: str, resolution: str, **cell: str) -> Statistic:
     """By bucket: words whose picture was decoded from perturbed codes, and the sum of their
     similarities to the ground truth."""
     query, pictures, failures = _decoded(encoded, **cell)
     _, scored = in_buckets(encoded, int(resolution))
-    seen = [row if picture is not None else [] for row, picture in zip(scored, pictures, strict=True)]
+    seen = [
+        row if picture is not None else [] for row, picture in zip(scored, pictures, strict=True)
+    ]
     there = [a if a is not None else b for a, b in zip(pictures, encoded.inputs, strict=True)]
     texts = readings(text_probe(probe), there, seen)
     rows, places, values = [], [], []

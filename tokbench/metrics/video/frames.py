@@ -91,7 +91,7 @@ class FramePSNR(Metric):
 
 class FrameSSIM(Metric):
     """SSIM of every frame (11 × 11 Gaussian window, σ = 1.5, mean of the three channels), the mean
-    of a clip's frames, then of the clips. Clips smaller than the window are left out and counted."""
+    of a clip's frames, then of the clips. Clips smaller than the window are left out, counted."""
 
     name = "frame-ssim"
     statistics = ("frame-ssim",)

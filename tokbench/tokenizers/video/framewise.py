@@ -79,7 +79,7 @@ def _as_clips(clips: Sequence[Codes]) -> Codes:
     latents = tuple(np.stack(clip.latents) for clip in clips) if first.latents else ()
     side = None
     if first.side_bits is not None:
-        side = np.array([np.sum(clip.side_bits) for clip in clips])
+        side = np.array([c.side_bits.sum() for c in clips if c.side_bits is not None])
     return Codes(levels, latents, side, extra)
 
 
