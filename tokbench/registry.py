@@ -125,6 +125,9 @@ READERS = Registry(
         "tokbench-text": Entry(
             "tokbench.image.tokbench_sets:tokbench_text", "image", "TokBench's own folder"
         ),
+        "tokbench-faces": Entry(
+            "tokbench.image.tokbench_sets:tokbench_faces", "image", "its folder, faces"
+        ),
         "videos": Entry("tokbench.video.readers:videos", "video", "folders of video files"),
         "frames": Entry("tokbench.video.readers:frames", "video", "folders of frames"),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
