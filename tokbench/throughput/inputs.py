@@ -26,14 +26,15 @@ MOST_BYTES = 512 << 10
 class Corpus:
     """Samples of one kind. name: a script (`Latn`) or group; domain: the set they are of.
 
-    amounts: of each sample, in the units of the speeds. rates: of clips, samples per second.
+    amounts: of each sample, in the units of the speeds. rates: of clips, samples (of video
+    frames) per second.
     """
 
     name: str
     domain: str
     samples: list[Any]
     amounts: dict[str, list[float]]
-    rates: list[int] = field(default_factory=list)
+    rates: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, name: str, domain: str, texts: list[str]) -> Corpus:
