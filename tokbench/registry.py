@@ -80,7 +80,7 @@ TOKENIZERS = Registry(
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
             "tokbench.tokenizers.stored:folder",
-            "image, audio",
+            "image, audio, video",
             "reconstructions on disk, folder:PATH",
         ),
         "tokens": Entry(

@@ -80,15 +80,15 @@ class Options:
 
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
-_RANGE = re.compile(rf"(?<=[:=])({_NUMBER})\.\.({_NUMBER})(?::({_NUMBER}))?(?=[?&]|$)")
+_RANGE = re.compile(rf"(?<=[:=])({_NUMBER})\.\.({_NUMBER})(?::({_NUMBER}))?(?=[?&),]|$)")
 MOST = 200
 """Specs that one range may stand for."""
 
 
 def expanded(spec: str) -> list[str]:
     """A spec with ranges as single ones: `jpeg:10..90:10` is jpeg:10, jpeg:20, … jpeg:90, and
-    `x:a?tokens=32..256:32` likewise; without a step, every whole number. Several ranges give
-    every combination. A file of that name is itself."""
+    `x:a?tokens=32..256:32` and `frames(webp:10..90:10)` likewise; without a step, every whole
+    number. Several ranges give every combination. A file of that name is itself."""
     found = _RANGE.search(spec)
     if not found or Path(spec).exists():
         return [spec]

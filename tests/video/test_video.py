@@ -257,3 +257,20 @@ def test_one_clip_is_held_at_a_time(files):
     bench = open_bench(Job("b", task("frame-psnr"), str(files)), Blinking())
     [shard] = bench.source.plan(None)
     assert [piece.count for piece in shard] == [1, 1, 1]
+
+
+def test_reconstructions_on_disk(files, tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    for n in range(3):
+        write(made / f"{n}.mkv", np.concatenate([clip(n, 5 + n), clip(9, 2)]))
+    job = Job(f"folder:{made}", task("frame-psnr", "flicker"), str(files))
+    record, _ = evaluate(job, tmp_path / "runs")
+    assert record.score("frame-psnr").value == 100 and record.score("flicker").value == 0
+    write(made / "2.mkv", clip(2, 3))
+    record, _ = evaluate(job, tmp_path / "short")
+    assert record.score("frame-psnr").n == 2
+    assert "the reconstruction is (3, 24, 32, 3)" in next(iter(record.failures))
+    (made / "2.mkv").unlink()
+    with pytest.raises(UserError, match="2"):
+        evaluate(job, tmp_path / "missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,8 @@ def seams(encoded: EncodedMedia, side: str = "0") -> Statistic:
     again, failures = passed(encoded, with_data(encoded.batch.samples, list(cut)), "seams: cut")
     rows = np.zeros((len(bases), 4), np.int64)
     for row, (base, part, second) in enumerate(zip(bases, cut, again, strict=True)):
-        output = encoded.outputs[row] if part is None else second and second.output
+        again_output = second.output if second is not None else None
+        output = encoded.outputs[row] if part is None else again_output
         if base is not None and output is not None and max(base.shape[:2]) > tile:
             rows[row] = steps_of(base, output, tile)
     names = ("border", "border:n", "inside", "inside:n")
@@ -98,7 +100,7 @@ class TileSeams(Asked):
             for name in ("border", "border:n", "inside", "inside:n")
         }
         n = int(measured.totals("samples").sum())
-        given = {"unit": self.unit, "better": self.better}
+        given: dict[str, Any] = {"unit": self.unit, "better": self.better}
         if not sums["border:n"] or not sums["inside"]:
             why = "no picture of two tiles" if not sums["border:n"] else "no error inside of tiles"
             yield measured.score(self.label, None, n, note=why, **given)
