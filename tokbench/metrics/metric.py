@@ -67,8 +67,8 @@ class Metric:
 def mean_of_defined(
     metric: Metric, measured: Measured, label: str, column: str, why: str
 ) -> Iterator[Score]:
-    """Mean of a column over the images (or videos) that have it (`column:n`), and how many have not: `why`,
-    such as "a side under 32 pixels"."""
+    """Mean of a column over the images (or videos) that have it (`column:n`), and how many have
+    not: `why`, such as "a side under 32 pixels"."""
     defined, samples = measured.totals(f"{column}:n"), measured.totals("samples")
     what = "clip" if measured.spec.modality == "video" else "image"
     refused = dict.fromkeys(np.flatnonzero(defined == 0).tolist(), f"every {what} has {why}")
