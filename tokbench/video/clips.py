@@ -53,14 +53,18 @@ def read_frames(paths: Sequence[Path]) -> np.ndarray:
 
 
 def stacked(frames: list[np.ndarray]) -> np.ndarray:
-    """Frames as one clip; `ValueError` for none, and for frames of several sizes."""
+    """Frames as one clip; the list is emptied on the way, so that a clip is held once and not
+    twice. `ValueError` for none, and for frames of several sizes."""
     if not frames:
         raise ValueError("the clip is empty")
     shapes = sorted({frame.shape[:2] for frame in frames})
     if len(shapes) > 1:
         told = ", ".join(f"{width} × {height}" for height, width in shapes)
         raise ValueError(f"its frames are of several sizes: {told}")
-    return np.stack(frames)
+    clip = np.empty((len(frames), *frames[0].shape), frames[0].dtype)
+    for number in reversed(range(len(clip))):
+        clip[number] = frames.pop()
+    return clip
 
 
 def video_weight(path: Path, most: int = 0) -> int:
@@ -101,14 +105,19 @@ class FittedVideo:
 def fit(sample: Sample, spec: TokenizerSpec, view: int = 0) -> FittedVideo:
     """The clip as the tokenizer takes it: every frame as a picture is (`image.fitting.fit`), and
     its last frame repeated where the tokenizer takes `frames` of certain numbers only."""
-    assert sample.data is not None
-    fitted = [fitting.fit(frame, spec, view) for frame in sample.data]
-    count = len(fitted)
+    data = sample.data
+    assert data is not None
+    count = len(data)
     first, step = spec.frames or (1, 1)
     missing = -(count - first) % step if count > first else first - count
-    pixels = [each.pixels for each in fitted]
-    pixels += [pixels[-1]] * missing
-    return FittedVideo(np.stack(pixels), fitted[0], count, sample.fps)
+    begin = fitting.fit(data[0], spec, view)
+    if begin.pixels.shape == data.shape[1:] and begin.pixels.dtype == data.dtype and not missing:
+        return FittedVideo(data, begin, count, sample.fps)  # nothing to do, no copy
+    frames = np.empty((count + missing, *begin.pixels.shape), begin.pixels.dtype)
+    for number, frame in enumerate(data):
+        frames[number] = fitting.fit(frame, spec, view).pixels
+    frames[count:] = frames[count - 1]
+    return FittedVideo(frames, begin, count, sample.fps)
 
 
 def restored(output: np.ndarray, fitted: FittedVideo, spec: TokenizerSpec) -> np.ndarray:
@@ -119,10 +128,11 @@ def restored(output: np.ndarray, fitted: FittedVideo, spec: TokenizerSpec) -> np
     output = np.asarray(output)
     if output.shape != fitted.frames.shape:
         raise ValueError(f"decoded {output.shape} where {fitted.frames.shape} went in")
-    return np.stack([
-        fitting.restored(frame, replace(fitted.first, pixels=seen), spec)
-        for frame, seen in zip(output[: fitted.count], fitted.frames, strict=False)
-    ])  # fmt: skip
+    clip = np.empty((fitted.count, *fitted.first.size, 3), np.uint8)
+    for number in range(fitted.count):
+        first = replace(fitted.first, pixels=fitted.frames[number])
+        clip[number] = fitting.restored(output[number], first, spec)
+    return clip
 
 
 def pyav() -> Any:

@@ -128,7 +128,10 @@ class PacketVideo(VideoTokenizer):
         for packet in packets:
             frames += decoder.decode(av.Packet(packet))
         frames += decoder.decode(None)
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in frames])
+        clip = np.empty((len(frames), frames[0].height, frames[0].width, 3), np.uint8)
+        for number in reversed(range(len(clip))):
+            clip[number] = frames.pop().to_ndarray(format="rgb24")
+        return clip
 
 
 def _loader(family: str) -> Callable[[str, Options], PacketVideo]:
