@@ -14,7 +14,7 @@ from tokbench.registry import METRICS, TOKENIZERS
 _REGISTRIES = {"tokenizers": TOKENIZERS, "metrics": METRICS}
 
 _MODALITIES = (
-    "text", "image", "video", "audio", "image, audio", "image, video", "audio, video",
+    "text", "image", "audio", "video", "image, audio", "image, video", "audio, video",
     "image, audio, video", "",
 )  # fmt: skip
 """The order in which they are listed; a suite bears its modality in its name."""
