@@ -24,8 +24,12 @@ NOTE = "<!-- Written by docs/generate.py. Do not edit: run it again. -->"
 MODALITIES = {
     "text": "Text",
     "image": "Images",
+    "video": "Video",
     "audio": "Sound",
     "image, audio": "Images and sound",
+    "image, video": "Images and video",
+    "audio, video": "Sound and video",
+    "image, audio, video": "Images, sound and video",
 }
 NEEDS = {
     "reconstruction": "a tokenizer that decodes",

@@ -121,6 +121,8 @@ def test_ranges():
     assert expanded("vorbis:0..0.4:0.2") == ["vorbis:0", "vorbis:0.2", "vorbis:0.4"]
     assert expanded("x:a?tokens=32..64:32&b=1") == ["x:a?tokens=32&b=1", "x:a?tokens=64&b=1"]
     assert len(expanded("x:1..2?k=1..3")) == 6
+    assert expanded("frames(webp:5..6)") == ["frames(webp:5)", "frames(webp:6)"]
+    assert len(expanded("kmeans(x:a,K=256..1024:256)")) == 4
     for same in ("../x/tokenizer.json", "hf:org/name", "vq:16x1024", "jpeg:10.5"):
         assert expanded(same) == [same]
     for wrong in ("jpeg:90..10:5", "jpeg:1..9:0", "jpeg:1..9:-1", "pcm:1..9999"):
@@ -131,6 +133,7 @@ def test_ranges():
 def test_names_of_curves():
     assert curve_name("opus:12") == curve_name("opus:6.5") == "opus:N"
     assert curve_name("vq:16x1024?seed=2") == "vq:NxN?seed=N"
+    assert curve_name("h264:20") == "h264:N" and curve_name("frames(webp:5)") == "frames(webp:N)"
 
 
 @pytest.fixture

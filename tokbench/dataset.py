@@ -264,9 +264,11 @@ def _media_of(path: Path) -> tuple[str, dict[str, str]]:
     """The reader of images or clips and its fields, where most files are such; else empty."""
     from tokbench.audio import clips
     from tokbench.image import pictures
+    from tokbench.video.clips import SUFFIXES as VIDEOS
 
     readers = dict.fromkeys(pictures.SUFFIXES, "images")
     readers |= dict.fromkeys(clips.SUFFIXES, "clips")
+    readers |= dict.fromkeys(VIDEOS, "videos")
     readers |= {".tar": "webdataset", ".parquet": "image-parquet"}
     files = [path] if path.is_file() else path.rglob("*")
     seen = [f for f in files if f.name[0] != "." and f.is_file()]

@@ -86,18 +86,17 @@ class Gaussian:
 def distance(reference: Gaussian, other: Gaussian) -> float:
     """‖μ₁ - μ₂‖² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½) (Dowson and Landau 1982), at least 0."""
     from scipy import linalg
-    from scipy.linalg import blas
+    from scipy.linalg import lapack
 
     lower, order = reference.factor
     root = 0.0
     if lower.shape[1]:
-        inner = other.covariance[np.ix_(order, order)]
-        if lower.shape[0] == lower.shape[1]:  # half the work of a product of whole matrices
-            inner = blas.dtrmm(1.0, lower, inner, side=1, lower=1)
-            inner = blas.dtrmm(1.0, lower, inner, side=0, lower=1, trans_a=1)
+        inner = np.asfortranarray(other.covariance[np.ix_(order, order)])
+        if lower.shape[0] == lower.shape[1]:  # Lᵀ Σ₂ L, the lower half of it alone
+            inner, _ = lapack.dsygst(inner, lower, itype=2, lower=1, overwrite_a=1)
         else:
             inner = lower.T @ inner @ lower
-        values = linalg.eigvalsh(inner, driver="evd", check_finite=False)
+        values = linalg.eigvalsh(inner, lower=True, driver="evd", check_finite=False)
         root = float(np.sqrt(np.maximum(values, 0)).sum())
     apart = reference.mean - other.mean
     traces = float(np.trace(reference.covariance) + np.trace(other.covariance))

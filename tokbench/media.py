@@ -1,4 +1,4 @@
-"""Images and clips through a tokenizer and back: batches, and what statistics see."""
+"""Images, clips and video through a tokenizer and back: batches, and what statistics see."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class EncodedMedia:
     outputs: one array for each sample, of the form of its `data`.
     restore: decodes other codes of some of the samples, given by row, and restores them as
         `outputs` were; None where nothing can be decoded. Raises what the decoder raises.
+    view: the side that the task scaled pictures to before the tokenizer saw them; 0: none.
     again: other samples through the same tokenizer and back, fitted and restored alike, as
         codes and reconstructions; None where the tokenizer cannot be asked.
     encode: the codes of other samples alone; None likewise.
@@ -52,6 +53,7 @@ class EncodedMedia:
     restore: Callable[[Codes, Sequence[int]], list[np.ndarray]] | None = None
     again: Callable[[list[Sample]], tuple[Codes, list[np.ndarray]]] | None = None
     encode: Callable[[list[Sample]], Codes] | None = None
+    view: int = 0
 
     @property
     def inputs(self) -> list[np.ndarray]:
@@ -60,12 +62,21 @@ class EncodedMedia:
 
     @cached_property
     def extents(self) -> np.ndarray:
-        """Pixels of each image, microseconds of each clip; int64."""
+        """Pixels of each image, of all frames of each video; microseconds of each clip of sound;
+        int64."""
         if self.tokenizer.spec.modality == "audio":
-            samples = [s for s in self.batch.samples if s.data is not None]
+            return self.durations
+        return np.array([p.size // 3 for p in self.inputs], np.int64)
+
+    @cached_property
+    def durations(self) -> np.ndarray:
+        """Microseconds of each clip of sound or video; int64."""
+        samples = [s for s in self.batch.samples if s.data is not None]
+        if self.tokenizer.spec.modality == "audio":
             seconds = [s.data.shape[1] / s.rate for s in samples if s.data is not None]
-            return np.rint(np.array(seconds) * MICRO).astype(np.int64)
-        return np.array([p.shape[0] * p.shape[1] for p in self.inputs], np.int64)
+        else:
+            seconds = [len(s.data) / s.fps for s in samples if s.data is not None]
+        return np.rint(np.array(seconds) * MICRO).astype(np.int64)
 
     @cached_property
     def stream(self) -> Ragged:
@@ -127,4 +138,5 @@ def together(parts: list[EncodedMedia]) -> EncodedMedia | None:
         first.tokenizer, batch, codes, outputs, first.groups,
         restore=restore if all(part.restore for part in parts) else None, again=first.again,
         encode=first.encode,
+        view=first.view,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Benches for images and clips: read, encode, decode, restore, measure."""
+"""Benches for images, clips and video: read, encode, decode, restore, measure."""
 
 from __future__ import annotations
 
@@ -133,6 +133,7 @@ class MediaBench(Bench):
             self.tokenizer, batch, codes, outputs, self.dataset.groups,
             restore=partial(self._restored, fitted) if decodes else None, again=self._again,
             encode=self._codes,
+            view=self.job.task.view,
         )  # fmt: skip
 
     def _again(self, samples: list[Sample]) -> tuple[Codes, list[np.ndarray]]:
@@ -259,5 +260,41 @@ class AudioBench(MediaBench):
         return fitted.data.shape[1] / fitted.rate
 
 
-BENCHES: dict[str, type[MediaBench]] = {"image": ImageBench, "audio": AudioBench}
+class VideoBench(MediaBench):
+    """A job on video, one clip at a time."""
+
+    speed_unit = "frames/s"
+
+    def cut(self, sample: Sample) -> Sample:
+        from tokbench.image.fitting import central
+
+        if not self.job.task.crop or sample.data is None:
+            return sample
+        frames = [central(frame, self.job.task.crop) for frame in sample.data]
+        return replace(sample, data=np.stack(frames), notes={})
+
+    def fitted(self, sample: Sample) -> Any:
+        from tokbench.video.clips import fit
+
+        return fit(sample, self.tokenizer.spec, self.job.task.view)
+
+    def seen(self, fitted: Any) -> np.ndarray:
+        return fitted.frames
+
+    def prepare(self, fitted: list[Any]) -> None:
+        tokenizer: Any = self.tokenizer
+        tokenizer.rates = [each.fps for each in fitted]
+
+    def restored(self, output: np.ndarray, fitted: Any) -> np.ndarray:
+        from tokbench.video.clips import restored
+
+        return restored(output, fitted, self.tokenizer.spec)
+
+    def amount(self, fitted: Any) -> float:
+        return fitted.count
+
+
+BENCHES: dict[str, type[MediaBench]] = {
+    "image": ImageBench, "video": VideoBench, "audio": AudioBench,
+}  # fmt: skip
 """The bench of each modality but text."""

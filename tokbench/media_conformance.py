@@ -1,4 +1,4 @@
-"""Conformance of an image or audio adapter: what every score silently relies on."""
+"""Conformance of an image, audio or video adapter: what every score silently relies on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Probe:
 
 
 def checks(spec: str, tokenizer: Tokenizer) -> list[Check]:
-    """All checks of one adapter of images or clips."""
+    """All checks of one adapter of images, clips or video."""
     if hasattr(tokenizer, "reconstructions"):
         return [Check("codes", "skip", "only results are at hand"), fingerprint(spec, tokenizer)]
     probes = _probes(tokenizer)
@@ -60,6 +60,11 @@ def _probes(tokenizer: Tokenizer) -> list[Probe]:
 
         clips = [(name, fit_clip(sample, tokenizer.spec)) for name, sample in _clips()]
         return [Probe(name, clip.data, clip) for name, clip in clips]
+    if tokenizer.spec.modality == "video":
+        from tokbench.video.clips import fit as fit_video
+
+        moving = [(sample.name, fit_video(sample, tokenizer.spec)) for sample in _videos()]
+        return [Probe(name, video.frames, video) for name, video in moving]
     from tokbench.image.fitting import fit
 
     pictures = [(name, fit(picture, tokenizer.spec)) for name, picture in _pictures()]
@@ -81,6 +86,21 @@ def _pictures() -> list[tuple[str, np.ndarray]]:
         ("one pixel", smooth[:1, :1]),
         ("one row", smooth[:1]),
     ]
+
+
+def _videos() -> list[Sample]:
+    """A picture that moves, one that stands still, noise of odd size, a single frame, and a cut
+    from black to white."""
+    pictures = dict(_pictures())
+    smooth, noise = pictures["a smooth picture"], pictures["noise of odd size"]
+    clips = {
+        "a moving picture": [np.roll(smooth, 3 * t, axis=1) for t in range(9)],
+        "a still": [smooth] * 5,
+        "noise of odd size": [np.roll(noise, 5 * t, axis=0) for t in range(4)],
+        "one frame": [smooth],
+        "a cut from black to white": [pictures["black"]] * 2 + [pictures["white"]] * 2,
+    }
+    return [Sample(name, np.stack(frames), fps=24.0) for name, frames in clips.items()]
 
 
 def _clips() -> list[tuple[str, Sample]]:
@@ -107,6 +127,8 @@ def _clips() -> list[tuple[str, Sample]]:
 def _encode(tokenizer: Any, probes: Sequence[Probe]) -> Codes:
     if tokenizer.spec.modality == "audio":
         tokenizer.rates = [probe.fitted.rate for probe in probes]
+    elif tokenizer.spec.modality == "video":
+        tokenizer.rates = [probe.fitted.fps for probe in probes]
     return tokenizer.encode([probe.seen for probe in probes])
 
 
@@ -238,6 +260,10 @@ def _restored(tokenizer: Any, probes: list[Probe], outputs: list[np.ndarray]) ->
                 from tokbench.audio.clips import restored as restored_clip
 
                 restored_clip(output, probe.fitted, tokenizer.output_rate)
+            elif tokenizer.spec.modality == "video":
+                from tokbench.video.clips import restored as restored_video
+
+                restored_video(output, probe.fitted, tokenizer.spec)
             else:
                 from tokbench.image.fitting import restored
 

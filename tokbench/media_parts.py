@@ -27,7 +27,7 @@ class Header(NamedTuple):
 
 def header_of(sample: Sample) -> Header:
     """The header of a sample that has been read."""
-    if sample.data is None or sample.rate:
+    if sample.data is None or sample.rate or sample.fps:
         return Header(sample.name)
     return Header(sample.name, (sample.data.shape[0], sample.data.shape[1]))
 

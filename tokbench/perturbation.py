@@ -97,8 +97,9 @@ class Neighbourhoods:
         self.tokenizer = tokenizer
         self._tables: dict[int, np.ndarray] = {}
 
-    def of_codes(self, ids: np.ndarray, level: int, others: int) -> np.ndarray:
-        """For each id its `others` nearest other codes, nearest first."""
+    def drawn(self, ids: np.ndarray, level: int, others: int, rank: np.ndarray) -> np.ndarray:
+        """For each id that one of its `others` nearest other codes whose rank (0: the nearest) is
+        given."""
         if not hasattr(self.tokenizer, "codebook"):
             unique, back = np.unique(ids, return_inverse=True)
             table = np.asarray(self.tokenizer.neighbors(unique, others))
@@ -107,13 +108,13 @@ class Neighbourhoods:
                     f"{self.tokenizer.name}: neighbors gave {table.shape} where "
                     f"{(len(unique), others)} was asked"
                 )
-            return table[back]
+            return table[back, rank]
         known = self._tables.get(level)
         if known is None or known.shape[1] < others:
             book = self.book(level)
             known = _others(nearest(book, book, others + 1), np.arange(len(book)))
             self._tables[level] = known
-        return known[ids, :others]
+        return known[ids, rank]
 
     def book(self, level: int) -> np.ndarray:
         """The code vectors of a level, checked against what the tokenizer says of itself."""
@@ -174,8 +175,7 @@ def _level(encoded: EncodedMedia, cell: Cell, number: int, level: Ragged, delta:
         new = old.copy()
         moved = rank > 0 if keep else np.ones(len(rank), dtype=bool)
         if moved.any():
-            table = near.of_codes(old[moved], number, delta - keep)
-            new[moved] = _drawn(table, rank[moved] - keep)
+            new[moved] = near.drawn(old[moved], number, delta - keep, rank[moved] - keep)
         values[places] = new
     return Ragged(values, level.offsets)
 

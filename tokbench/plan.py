@@ -23,6 +23,9 @@ SLICE_SAMPLES, SLICE_BYTES = 1024, 512 << 10
 BATCH, BATCH_BYTES = 16, 16 << 20
 """The most images or clips, and bytes of them, that go through a tokenizer together."""
 
+OF_VIDEO = 1, 1 << 62
+"""Clips go through alone, however long: one is held and never a set."""
+
 CACHED = 256 << 20
 """Bytes of the largest dataset whose word positions are kept on disk (about twice its size)."""
 
@@ -55,8 +58,8 @@ class Source:
         `limit` keeps the first samples of every group. Raises `UserError` for an empty dataset.
         """
         most, most_bytes = self.task.shard_samples, self.task.shard_bytes
-        text = self.task.modality == "text"
-        slice_most, slice_bytes = (SLICE_SAMPLES, SLICE_BYTES) if text else (BATCH, BATCH_BYTES)
+        of_modality = {"text": (SLICE_SAMPLES, SLICE_BYTES), "video": OF_VIDEO}
+        slice_most, slice_bytes = of_modality.get(self.task.modality, (BATCH, BATCH_BYTES))
         found = False
         waiting: list[Slice] = []
         samples = size = 0

@@ -64,8 +64,9 @@ class Found:
 
 
 def curve_name(name: str) -> str:
-    """What the points of one curve share: the tokenizer's name with N for every number."""
-    return re.sub(r"\d+(\.\d+)?", "N", name)
+    """What the points of one curve share: the tokenizer's name with N for every number but those
+    of a family (`h264:N`)."""
+    return re.sub(r"([A-Za-z][\w-]*)(?=[:(])|\d+(\.\d+)?", lambda found: found[1] or "N", name)
 
 
 def unfit(curve: Curve) -> str:

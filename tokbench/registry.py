@@ -19,6 +19,10 @@ def _audio(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.tokenizers.audio.{module}:{attribute}", "audio", summary)
 
 
+def _video(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.tokenizers.video.{module}:{attribute}", "video", summary)
+
+
 TOKENIZERS = Registry(
     "tokenizer",
     {
@@ -64,11 +68,19 @@ TOKENIZERS = Registry(
         "torchscript": _audio(
             "exported", "torchscript", "a folder with encoder.pt, decoder.pt and audio.json"
         ),
+        "frames()": _video("framewise", "frames", "an image tokenizer by frame, frames(SPEC)"),
+        "h264": _video("codecs", "h264", "H.264 at a constant rate factor, h264:23"),
+        "h265": _video("codecs", "h265", "H.265, h265:28"),
+        "vp9": _video("codecs", "vp9", "VP9, vp9:32"),
+        "av1": _video("codecs", "av1", "AV1, av1:35"),
+        "cosmos-video": _video(
+            "cosmos", "cosmos", "Cosmos, a folder with encoder.jit and decoder.jit"
+        ),
         "pcm": _audio("waveforms", "PCM", "ceiling: 16-bit samples"),
         "mulaw": _audio("waveforms", "mulaw", "µ-law, mulaw:8"),
         "folder": Entry(
             "tokbench.tokenizers.stored:folder",
-            "image, audio",
+            "image, audio, video",
             "reconstructions on disk, folder:PATH",
         ),
         "tokens": Entry(
@@ -113,6 +125,11 @@ READERS = Registry(
         "tokbench-text": Entry(
             "tokbench.image.tokbench_sets:tokbench_text", "image", "TokBench's own folder"
         ),
+        "tokbench-faces": Entry(
+            "tokbench.image.tokbench_sets:tokbench_faces", "image", "its folder, faces"
+        ),
+        "videos": Entry("tokbench.video.readers:videos", "video", "folders of video files"),
+        "frames": Entry("tokbench.video.readers:frames", "video", "folders of frames"),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
@@ -132,8 +149,12 @@ def _pictures(module: str, attribute: str, summary: str) -> Entry:
 
 
 def _coded(module: str, attribute: str, summary: str) -> Entry:
-    """What works on the codes of images and clips alike."""
-    return Entry(f"tokbench.metrics.{module}:{attribute}", "image, audio", summary)
+    """What works on the codes of images, clips and video alike."""
+    return Entry(f"tokbench.metrics.{module}:{attribute}", "image, audio, video", summary)
+
+
+def _frames(module: str, attribute: str, summary: str) -> Entry:
+    return Entry(f"tokbench.metrics.video.{module}:{attribute}", "video", summary)
 
 
 def _sound(module: str, attribute: str, summary: str) -> Entry:
@@ -220,6 +241,7 @@ METRICS = Registry(
         "kernel-distance": _pictures(
             "distribution", "KernelDistance", "on DINOv2, CLIP or features of your own"
         ),
+        "cmmd": _pictures("cmmd", "CMMD", "MMD of CLIP embeddings, Gaussian kernel"),
         "pfid": _pictures("pfid", "PFID", "Fréchet distance after tokens were replaced"),
         "perturbed-frechet-distance": _pictures(
             "pfid", "PerturbedFrechetDistance", "pFID on features of your choice"
@@ -227,14 +249,24 @@ METRICS = Registry(
         "perturbed-psnr": _pictures(
             "perturbed", "PerturbedPSNR", "PSNR after tokens were replaced by near ones"
         ),
+        "perturbed-t-ned": _pictures(
+            "perturbed_probes", "PerturbedTextSimilarity", "T-NED after tokens were replaced"
+        ),
+        "perturbed-f-sim": _pictures(
+            "perturbed_probes", "PerturbedFaceSimilarity", "F-Sim after tokens were replaced"
+        ),
         "latent-noise-psnr": _pictures(
             "perturbed", "LatentNoisePSNR", "PSNR after noise on continuous latents"
         ),
+        "frame-psnr": _frames("frames", "FramePSNR", "PSNR of every frame"),
+        "frame-ssim": _frames("frames", "FrameSSIM", "structural similarity of every frame"),
+        "frame-ms-ssim": _frames("frames", "FrameMultiScaleSSIM", "MS-SSIM of every frame"),
+        "flicker": _frames("motion", "Flicker", "change of the error from frame to frame"),
         "bits-per-pixel": Entry(
-            "tokbench.metrics.codes:BitsPerPixel", "image", "bits emitted for each pixel"
+            "tokbench.metrics.codes:BitsPerPixel", "image, video", "bits emitted for each pixel"
         ),
         "bits-per-second": Entry(
-            "tokbench.metrics.codes:BitsPerSecond", "audio", "bits emitted for each second"
+            "tokbench.metrics.codes:BitsPerSecond", "audio, video", "bits emitted for each second"
         ),
         "codebook-usage": _coded("codebooks", "CodebookUsage", "share of the ids that occur"),
         "code-entropy": _coded("codebooks", "CodeEntropy", "bits a token, by level"),
@@ -259,6 +291,7 @@ METRICS = Registry(
         "batch-invariance": _coded("repeats", "BatchInvariance", "alone and in company"),
         "shift-consistency": _pictures("moved", "ShiftConsistency", "moved by one pixel"),
         "flip-consistency": _pictures("moved", "FlipConsistency", "mirrored"),
+        "tile-seams": _pictures("seams", "TileSeams", "steps of the error across tile borders"),
         "id-stability": Entry(
             "tokbench.metrics.audio.disturbed:IdStability",
             "audio",
@@ -370,6 +403,7 @@ STATISTICS = Registry(
         "repeats": _coded("repeats", "repeats", "a second pass"),
         "company": _coded("repeats", "company", "alone and beside another"),
         "moved": _pictures("moved", "moved", "moved and mirrored pictures"),
+        "seams": _pictures("seams", "seams", "steps of the error, at borders and inside"),
         "disturbed-clips": Entry(
             "tokbench.metrics.audio.disturbed:disturbed", "audio", "ids of disturbed clips"
         ),
@@ -381,6 +415,10 @@ STATISTICS = Registry(
         "lpips": Entry("tokbench.metrics.image.perceptual:lpips", "image", "LPIPS"),
         "faces": Entry("tokbench.metrics.image.faces:faces", "image", "cosines of faces"),
         "ssim": Entry("tokbench.metrics.image.pixels:ssim", "image", "structural similarity"),
+        "frame-errors": _frames("frames", "frame_errors", "PSNR of every frame"),
+        "frame-ssim": _frames("frames", "frame_ssim", "SSIM of every frame"),
+        "frame-ms-ssim": _frames("frames", "frame_ms_ssim", "MS-SSIM of every frame"),
+        "frame-differences": _frames("motion", "frame_differences", "of successive frames"),
         "perturbations": Entry(
             "tokbench.metrics.text.robustness:perturbations", "text", "samples under noise"
         ),
@@ -408,6 +446,8 @@ STATISTICS = Registry(
         "perturbed-moments": Entry(
             "tokbench.metrics.image.pfid:perturbed_moments", "image", "tokens replaced"
         ),
+        "perturbed-words": _pictures("perturbed_probes", "perturbed_words", "read by OCR"),
+        "perturbed-faces": _pictures("perturbed_probes", "perturbed_faces", "cosines of faces"),
         "latent-noise-error": Entry(
             "tokbench.metrics.image.perturbed:latent_noise_error", "image", "PSNR, noisy latents"
         ),

@@ -80,15 +80,15 @@ class Options:
 
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
-_RANGE = re.compile(rf"(?<=[:=])({_NUMBER})\.\.({_NUMBER})(?::({_NUMBER}))?(?=[?&]|$)")
+_RANGE = re.compile(rf"(?<=[:=])({_NUMBER})\.\.({_NUMBER})(?::({_NUMBER}))?(?=[?&),]|$)")
 MOST = 200
 """Specs that one range may stand for."""
 
 
 def expanded(spec: str) -> list[str]:
     """A spec with ranges as single ones: `jpeg:10..90:10` is jpeg:10, jpeg:20, … jpeg:90, and
-    `x:a?tokens=32..256:32` likewise; without a step, every whole number. Several ranges give
-    every combination. A file of that name is itself."""
+    `x:a?tokens=32..256:32` and `frames(webp:10..90:10)` likewise; without a step, every whole
+    number. Several ranges give every combination. A file of that name is itself."""
     found = _RANGE.search(spec)
     if not found or Path(spec).exists():
         return [spec]
@@ -239,7 +239,7 @@ def _check_protocol(tokenizer: Any, name: str) -> None:
     missing = [need for need in needs if not hasattr(tokenizer, need)]
     if missing:
         kind = modality if modality in _ALSO else "text"
-        article = "a" if kind == "text" else "an"
+        article = "a" if kind in ("text", "video") else "an"
         raise UserError(
             f"{name}: not a tokenizer: it has no {', '.join(missing)} ({article} {kind} tokenizer "
             f"subclasses tokbench.tokenizers.{kind}.adapter:{kind.capitalize()}Tokenizer)"
@@ -251,6 +251,7 @@ def _check_protocol(tokenizer: Any, name: str) -> None:
 _ALSO = {
     "text": ["pieces", "prefix", "unknown", "text_ids", "offsets"],
     "image": [],
+    "video": ["rates"],
     "audio": ["output_rate", "rates"],
 }
 """What a tokenizer of each modality has besides what all have."""

@@ -142,10 +142,11 @@ class Codes:
 class Sample:
     """One image or clip, as it was read.
 
-    data: uint8 (height, width, 3) sRGB for an image; float32 (channels, frames) in [-1, 1]
-        for a clip; None when it could not be read, and `error` says why.
+    data: uint8 (height, width, 3) sRGB for an image, (frames, height, width, 3) for a video;
+        float32 (channels, frames) in [-1, 1] for a clip of sound; None when it could not be read,
+        and `error` says why.
     name: the sample's name within its group (a relative path without suffix).
-    rate: samples per second of a clip.
+    rate: samples per second of a clip of sound. fps: frames per second of a video.
     notes: what the dataset says of it (words with boxes, keypoints, transcript, speaker, …).
     """
 
@@ -154,6 +155,7 @@ class Sample:
     rate: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    fps: float = 0.0
 
 
 class TokenizerSpec(
@@ -169,6 +171,8 @@ class TokenizerSpec(
     value_range: of the floats an image tokenizer takes and gives; None: 8-bit integers.
     size_multiple: height and width must be multiples of it; the harness pads and crops.
     size: height and width of every image it takes, where they are fixed.
+    frames: (first, step) of a video tokenizer that takes first + k × step frames and no other
+        number; the harness repeats the last frame and cuts.
     sample_rate, channels: of the clips an audio tokenizer takes.
     parameters: trained weights, counted one by one.
     """
@@ -184,6 +188,7 @@ class TokenizerSpec(
     value_range: tuple[float, float] | None = None
     size_multiple: int | None = None
     size: tuple[int, int] | None = None
+    frames: tuple[int, int] | None = None
     sample_rate: int | None = None
     channels: int | None = None
     parameters: int | None = None

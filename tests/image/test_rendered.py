@@ -116,3 +116,31 @@ def test_tokbenchs_own_folder(tmp_path, monkeypatch):
     (root / "images/text_data/tt/a.png").unlink()
     with pytest.raises(UserError, match=r"1 of 1 annotated pictures are not there: a\.png"):
         open_dataset("tokbench-text")
+
+
+def test_tokbenchs_faces(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKBENCH_DATA", str(tmp_path))
+    root = tmp_path / "tokbench"
+    for part in ("annotations", "images/face_data/wflw/0--Parade"):
+        (root / part).mkdir(parents=True)
+    refused(called("data", "verify", "tokbench-faces"), "no annotations/face_meta.json")
+    points = [[2, 3], [6, 3], [4, 5], [3, 7], [5, 7]]
+    face = {"kps": points, "box": [1, 2, 9, 8], "ratio": 0.3, "gt": ""}
+    listed = [{"image_name": "0--Parade/a.png", "img_height": 12, "img_width": 16, "faces": [face]}]
+    path = root / "annotations" / "face_meta.json"
+    path.write_text(json.dumps(listed))
+    picture = root / "images/face_data/wflw/0--Parade/a.png"
+    picture.write_bytes(save_png(np.full((12, 16, 3), 90, np.uint8)))
+    dataset = open_dataset("tokbench-faces")
+    sample = dataset.parts[0].items[0].load()
+    assert sample.name == "0--Parade/a"
+    assert sample.notes["faces"] == [{"keypoints": points, "box": [1, 2, 9, 8], "ratio": 0.3}]
+    del face["kps"]
+    path.write_text(json.dumps(listed))
+    with pytest.raises(UserError, match=r"\(image_name, faces with kps, box, ratio\): KeyError"):
+        open_dataset("tokbench-faces")
+    picture.unlink()
+    face["kps"] = points
+    path.write_text(json.dumps(listed))
+    with pytest.raises(UserError, match=r"1 of 1 annotated pictures are not there: a\.png"):
+        open_dataset("tokbench-faces")

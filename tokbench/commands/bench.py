@@ -23,7 +23,7 @@ from tokbench.throughput.spread import Spread
 from tokbench.tokenizers.text.adapter import TextTokenizer
 
 SCHEMA = 1
-BATCHES = {"text": (1, 8, 64, 512), "image": (1, 4), "audio": (1, 4)}
+BATCHES = {"text": (1, 8, 64, 512), "image": (1, 4), "video": (1,), "audio": (1, 4)}
 _COLUMNS = (
     "tokenizer", "measure", "domain", "on", "threads", "batch", "value", "low", "high", "unit",
     "n", "cores", "note",

@@ -25,7 +25,9 @@ from tokbench.task import Task, load_task, with_option, with_reference
 from tokbench.text.languages import is_code
 from tokbench.types import Score
 
-DEFAULT_SUITE = {"text": "text", "image": "image-mini", "audio": "audio-mini"}
+DEFAULT_SUITE = {
+    "text": "text", "image": "image-mini", "video": "video-mini", "audio": "audio-mini",
+}  # fmt: skip
 
 
 def evaluate(options: argparse.Namespace, given: list[str]) -> int:

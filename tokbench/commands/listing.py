@@ -13,7 +13,10 @@ from tokbench.registry import METRICS, TOKENIZERS
 
 _REGISTRIES = {"tokenizers": TOKENIZERS, "metrics": METRICS}
 
-_MODALITIES = ("text", "image", "audio", "image, audio", "video", "")
+_MODALITIES = (
+    "text", "image", "audio", "video", "image, audio", "image, video", "audio, video",
+    "image, audio, video", "",
+)  # fmt: skip
 """The order in which they are listed; a suite bears its modality in its name."""
 
 

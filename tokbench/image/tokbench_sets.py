@@ -1,8 +1,9 @@
-"""TokBench's own folder of pictures with words, as its authors publish it."""
+"""TokBench's own folder of pictures with words and faces, as its authors publish it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +26,44 @@ def tokbench_text(found: Found, fields: dict[str, str]) -> list[Part]:
     for _, root in found:
         for path in sorted((root / "annotations").glob("text_*.json")):
             group = path.stem.removeprefix("text_")
-            files = _files(path, root / "images" / "text_data" / group)
+            folder = root / "images" / "text_data" / group
+            files = _files(path, folder, "file_name", _words)
             parts.append(ItemsPart(group, "image", [item(file) for file in files]))
         if not parts:
             raise UserError(f"{root}: not TokBench's folder: no annotations/text_*.json")
     return parts
 
 
-def _files(path: Path, folder: Path) -> list[FileItem]:
+def tokbench_faces(found: Found, fields: dict[str, str]) -> list[Part]:
+    """The folder that TokBench publishes: `annotations/face_meta.json`, pictures (WFLW) in
+    `images/face_data/wflw`. It lists pictures with `image_name` and `faces`, of which `kps` (five
+    points) become our `keypoints`, and `box` and `ratio` stay. (Keys as TokBench's scripts read
+    them.)"""
+    pillow_needed()
+    parts: list[Part] = []
+    for group, root in found:
+        path = root / "annotations" / "face_meta.json"
+        if not path.is_file():
+            raise UserError(f"{root}: not TokBench's folder: no annotations/face_meta.json")
+        files = _files(path, root / "images" / "face_data" / "wflw", "image_name", _faces)
+        parts.append(ItemsPart(group, "image", [item(file) for file in files]))
+    return parts
+
+
+def _files(
+    path: Path, folder: Path, name: str, notes: Callable[[dict[str, Any]], dict[str, Any]]
+) -> list[FileItem]:
     try:
         noted = json.loads(path.read_bytes())
         files = [
-            FileItem(Path(one["file_name"]).stem, folder / one["file_name"], {"words": _words(one)})
+            FileItem(Path(one[name]).with_suffix("").as_posix(), folder / one[name], notes(one))
             for one in noted
         ]
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or one_line(error)}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: not TokBench's annotations (file_name, annotations with rec, bbox, ratio): "
+            f"{path}: not TokBench's annotations ({name}, {_KEYS[name]}): "
             f"{type(error).__name__}: {one_line(error)}"
         ) from error
     missing = [file.path.name for file in files if not file.path.is_file()]
@@ -55,8 +75,23 @@ def _files(path: Path, folder: Path) -> list[FileItem]:
     return files
 
 
-def _words(noted: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
+_KEYS = {
+    "file_name": "annotations with rec, bbox, ratio", "image_name": "faces with kps, box, ratio",
+}  # fmt: skip
+
+
+def _words(noted: dict[str, Any]) -> dict[str, Any]:
+    words = [
         {"text": word["rec"], "box": word["bbox"], "ratio": word.get("ratio")}
         for word in noted["annotations"]
     ]
+    return {"words": words}
+
+
+def _faces(noted: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "faces": [
+            {"keypoints": face["kps"], "box": face["box"], "ratio": float(face["ratio"])}
+            for face in noted["faces"]
+        ]
+    }

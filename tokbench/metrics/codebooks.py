@@ -16,7 +16,7 @@ from tokbench.statistics import Statistic, ids
 from tokbench.streams import bases
 from tokbench.types import Score
 
-EXTENT, SIDE = 0, 1
+EXTENT, SIDE, DURATION = 0, 1, 2
 """Keys of the tally `amounts-by-block`."""
 PLACES = 4096
 """Places of a sample at which ids are counted apart."""
@@ -27,14 +27,18 @@ Levels = list[np.ndarray]
 
 def codes(encoded: EncodedMedia) -> Statistic:
     """`ids-by-block`: how often each id of each level occurs in each jackknife block;
-    `amounts-by-block`: pixels or microseconds, and bits of side information."""
+    `amounts-by-block`: pixels or microseconds (of video both), and bits of side information."""
     found = ids(encoded).tallies["ids-by-block"]
     block = (encoded.batch.index % JACKKNIFE_BLOCKS).astype(np.int64) << 32
     side = np.zeros(len(block), np.int64)
     if encoded.codes.side_bits is not None:
         side = np.ceil(encoded.codes.side_bits).astype(np.int64)
+    of_samples = {EXTENT: encoded.extents, SIDE: side}
+    if encoded.tokenizer.spec.modality == "video":
+        of_samples[DURATION] = encoded.durations
     amounts = Tally.of(
-        np.concatenate([block + EXTENT, block + SIDE]), np.concatenate([encoded.extents, side])
+        np.concatenate([block + key for key in of_samples]),
+        np.concatenate(list(of_samples.values())),
     )
     return Statistic(tallies={"ids-by-block": found, "amounts-by-block": amounts})
 

@@ -9,7 +9,7 @@ import zstandard
 
 from tokbench.measured import JACKKNIFE_BLOCKS, Measured, jackknife
 from tokbench.media import EncodedMedia, exact
-from tokbench.metrics.codebooks import EXTENT, SIDE, by_level, stream_bits
+from tokbench.metrics.codebooks import DURATION, EXTENT, SIDE, by_level, stream_bits
 from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.sequences import FEW
 from tokbench.statistics import Statistic
@@ -21,10 +21,12 @@ ZSTD_LEVEL = 9
 
 
 def extent(encoded: EncodedMedia) -> Statistic:
-    """`pixels` of an image, `seconds` of a clip."""
-    if encoded.tokenizer.spec.modality == "audio":
-        return Statistic({"seconds": exact(encoded.extents / MICRO)})
-    return Statistic({"pixels": encoded.extents})
+    """`pixels` of an image, `seconds` of a clip of sound, both of a video."""
+    modality = encoded.tokenizer.spec.modality
+    columns = {} if modality == "audio" else {"pixels": encoded.extents}
+    if modality != "image":
+        columns["seconds"] = exact(encoded.durations / MICRO)
+    return Statistic(columns)
 
 
 def code_size(encoded: EncodedMedia) -> Statistic:
@@ -109,8 +111,11 @@ class _Bits(Metric):
             return measured.score(name, None, n, unit=unit, better="lower", note="no counts")
         keys = measured.tally("amounts-by-block").keys
 
+        of_video = self.per == "s" and measured.spec.modality == "video"
+        per = DURATION if of_video else EXTENT
+
         def rate(counts: list[np.ndarray], amount: np.ndarray) -> float:
-            extent, side = (int(amount[keys == key].sum()) for key in (EXTENT, SIDE))
+            extent, side = (int(amount[keys == key].sum()) for key in (per, SIDE))
             return (stream_bits(counts) + side) * self.scale / extent if extent else float("nan")
 
         value = rate(levels, amounts)

@@ -67,15 +67,16 @@ class Metric:
 def mean_of_defined(
     metric: Metric, measured: Measured, label: str, column: str, why: str
 ) -> Iterator[Score]:
-    """Mean of a column over the images that have it (`column:n`), and how many have not: `why`,
-    such as "a side under 32 pixels"."""
+    """Mean of a column over the images (or videos) that have it (`column:n`), and how many have
+    not: `why`, such as "a side under 32 pixels"."""
     defined, samples = measured.totals(f"{column}:n"), measured.totals("samples")
-    refused = dict.fromkeys(np.flatnonzero(defined == 0).tolist(), f"every image has {why}")
+    what = "clip" if measured.spec.modality == "video" else "image"
+    refused = dict.fromkeys(np.flatnonzero(defined == 0).tolist(), f"every {what} has {why}")
     yield from measured.ratio(label, column, f"{column}:n", metric.unit, metric.better, refused)
     if 0 < defined.sum() < samples.sum():
         left_out = (samples - defined).sum()
         yield measured.score(
-            f"{label}/left-out", left_out, int(samples.sum()), unit="images",
+            f"{label}/left-out", left_out, int(samples.sum()), unit=f"{what}s",
             note=f"{why}: left out",
         )  # fmt: skip
 

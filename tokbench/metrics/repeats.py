@@ -213,11 +213,11 @@ def company(encoded: EncodedMedia) -> Statistic:
 
 
 def _companion(sample: Sample) -> Sample:
-    """A picture's mirror image; a clip forwards and backwards, so that the two differ in length
-    and padding shows."""
+    """The mirror image of a picture or a video; a clip of sound forwards and backwards, so that
+    the two differ in length and padding shows."""
     assert sample.data is not None
     if sample.data.dtype == np.uint8:
-        return replace(sample, data=np.ascontiguousarray(sample.data[:, ::-1]))
+        return replace(sample, data=np.ascontiguousarray(sample.data[..., ::-1, :]))
     return replace(sample, data=np.concatenate([sample.data, sample.data[:, ::-1]], axis=1))
 
 

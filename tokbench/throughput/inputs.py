@@ -26,14 +26,15 @@ MOST_BYTES = 512 << 10
 class Corpus:
     """Samples of one kind. name: a script (`Latn`) or group; domain: the set they are of.
 
-    amounts: of each sample, in the units of the speeds. rates: of clips, samples per second.
+    amounts: of each sample, in the units of the speeds. rates: of clips, samples (of video
+    frames) per second.
     """
 
     name: str
     domain: str
     samples: list[Any]
     amounts: dict[str, list[float]]
-    rates: list[int] = field(default_factory=list)
+    rates: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, name: str, domain: str, texts: list[str]) -> Corpus:
@@ -82,36 +83,43 @@ def as_dataset(several: list[Corpus]) -> Dataset:
     return Dataset("bench", "0", "all", list(parts))
 
 
-MEDIA = {"image": "photos-mini", "audio": "speech-mini"}
+MEDIA = {"image": "photos-mini", "video": "motion-mini", "audio": "speech-mini"}
 MOST_SAMPLES = 16
-"""Images or clips that are timed, where `--limit` does not say."""
+"""Images, clips or videos that are timed, where `--limit` does not say."""
 
 
 def media(data: str | None, split: str | None, limit: int | None, tokenizer: Any) -> list[Corpus]:
-    """Images or clips as the tokenizer takes them, all groups as one corpus.
+    """Images, clips or videos as the tokenizer takes them, all groups as one corpus.
 
     Raises `UserError` for data of another modality, and for what cannot be read.
     """
     from tokbench.audio import clips
     from tokbench.image import fitting
+    from tokbench.video.clips import fit as fit_video
 
     spec = tokenizer.spec
     dataset = open_dataset(data or MEDIA[spec.modality], split if data else None)
     if dataset.modality != spec.modality:
         raise UserError(f"{dataset.name} is {dataset.modality}, {tokenizer.name} {spec.modality}")
     seen: list[Any] = []
-    rates: list[int] = []
+    rates: list[Any] = []
     for sample in _read(dataset, limit or MOST_SAMPLES):
         if sample.data is None:
             raise UserError(f"{dataset.name}: {sample.name}: {sample.error}")
         if spec.modality == "image":
             seen.append(fitting.fit(sample.data, spec).pixels)
+        elif spec.modality == "video":
+            seen.append(fit_video(sample, spec).frames)
+            rates.append(sample.fps)
         else:
             fitted = clips.fit(sample, spec)
             seen.append(fitted.data)
             rates.append(fitted.rate)
     if not seen:
         raise UserError(f"{dataset.name}: the dataset is empty")
+    if spec.modality == "video":
+        frames = [float(len(each)) for each in seen]
+        return [Corpus(dataset.name, dataset.name, seen, {"frames/s": frames}, rates)]
     if rates:
         seconds = [each.shape[1] / rate for each, rate in zip(seen, rates, strict=True)]
         return [Corpus(dataset.name, dataset.name, seen, {"× real time": seconds}, rates)]

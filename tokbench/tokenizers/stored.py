@@ -18,7 +18,12 @@ from tokbench.image import pictures
 from tokbench.media_parts import Header
 from tokbench.specs import Options
 from tokbench.tokenizers.adapter import Adapter
-from tokbench.types import Codes, Ragged, Sample, TokenizerSpec
+from tokbench.types import Codes, Modality, Ragged, Sample, TokenizerSpec
+from tokbench.video.clips import SUFFIXES as VIDEOS
+from tokbench.video.clips import pyav, read_video
+
+_SUFFIXES = {"image": pictures.SUFFIXES, "audio": CLIPS, "video": VIDEOS}
+_CODED = tuple(suffix for suffix in VIDEOS if suffix != ".y4m")
 
 LISTED = 50
 """The most mismatches of one kind that a refusal names; beyond it they are counted."""
@@ -79,13 +84,13 @@ class Reconstructions(Stored):
     """`folder:PATH`: what some tokenizer made of a dataset, one file for each sample under the
     sample's name (subfolders included), in any format: what was lost in saving counts as the
     tokenizer's loss, and the record names the formats. Scored without a view: a reconstruction
-    has its original's size. Clips of another rate are resampled as a decoder's output is."""
+    has its original's size, a video its frames (those beyond the original's are left out). Clips
+    of another rate are resampled as a decoder's output is."""
 
-    def __init__(self, root: Path, name: str, modality: Literal["image", "audio"]):
+    def __init__(self, root: Path, name: str, modality: Modality):
         self.name, self._root = name, root
-        suffixes = pictures.SUFFIXES if modality == "image" else CLIPS
         self._files: dict[str, Path] = {}
-        for path in files_of(root, suffixes):
+        for path in files_of(root, _SUFFIXES[modality]):
             stem = stem_of(root, path)
             if stem in self._files:
                 other = self._files[stem].name
@@ -93,7 +98,7 @@ class Reconstructions(Stored):
             self._files[stem] = path
         counts = Counter(path.suffix.lower() for path in self._files.values())
         formats = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
-        lossy = sorted(counts.keys() & {*pictures.LOSSY, ".mp3", ".ogg", ".opus"})
+        lossy = sorted(counts.keys() & {*pictures.LOSSY, ".mp3", ".ogg", ".opus", *_CODED})
         told = f"; {', '.join(lossy)} may have lost something in saving" if lossy else ""
         self.spec = TokenizerSpec(
             modality=modality, algorithm="reconstructions on disk", source=f"files: {formats}{told}"
@@ -137,7 +142,10 @@ class Reconstructions(Stored):
             if len(clip) != len(sample.data):
                 raise ValueError(f"{len(clip)} channels where the original has {len(sample.data)}")
             return resampled(clip, rate, sample.rate)
-        picture = pictures.read_picture(path)
+        if self.spec.modality == "video":
+            picture = read_video(path, len(sample.data))[0]
+        else:
+            picture = pictures.read_picture(path)
         if picture.shape != sample.data.shape:
             raise ValueError(f"the reconstruction is {picture.shape}, not {sample.data.shape}")
         return picture
@@ -192,14 +200,17 @@ class Dump(Stored):
 
 
 def folder(reference: str, options: Options) -> Reconstructions:
-    """`folder:PATH`; images or clips by the first file that tells."""
+    """`folder:PATH`; images, video or clips by the first file that tells."""
     root = Path(reference).expanduser()
     if not root.is_dir():
         raise UserError(f"{options.name}: {root} is not a folder")
-    images = next(files_of(root, pictures.SUFFIXES), None)
-    if images is None and next(files_of(root, CLIPS), None) is None:
-        raise UserError(f"{options.name}: neither pictures nor clips in {root}")
-    return Reconstructions(root, options.name, "image" if images else "audio")
+    kinds: tuple[Modality, ...] = ("image", "video", "audio")
+    there = [kind for kind in kinds if next(files_of(root, _SUFFIXES[kind]), None)]
+    if not there:
+        raise UserError(f"{options.name}: neither pictures nor clips nor video in {root}")
+    if there[0] == "video":
+        pyav()
+    return Reconstructions(root, options.name, there[0])
 
 
 def tokens(reference: str, options: Options) -> Dump:

@@ -179,7 +179,8 @@ class KernelDistance(OnFeatures):
                 self.label, None, len(rows), unit=self.unit, better=self.better, note=few
             )
             return
-        value, left_out = mmd2(*np.split(rows, 2, axis=1))
+        originals, decoded = np.split(rows, 2, axis=1)
+        value, left_out = mmd2(originals, decoded)
         low, high = jackknife(left_out, value)
         yield measured.score(
             self.label, value, len(rows), unit=self.unit, better=self.better, low=low, high=high,

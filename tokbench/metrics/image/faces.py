@@ -10,9 +10,9 @@ import numpy as np
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.metric import Metric
-from tokbench.probes.faces import PROBES, face_probe, faces_of
+from tokbench.probes.faces import PROBES, Faces, face_probe, faces_of
 from tokbench.statistics import Statistic
-from tokbench.types import Score, Tokenizer
+from tokbench.types import Sample, Score, Tokenizer
 
 BUCKETS = ("small", "medium", "large")
 EDGES: dict[str, dict[str, tuple[float, ...]]] = {
@@ -59,10 +59,7 @@ def faces(
         if model.same is not None:
             far = np.linalg.norm(found.embeddings - now, axis=1)
             counts["same"][row] = (far < model.same).sum()
-        assert sample.data is not None
-        of_picture = ratios(found.boxes, sample.notes.get("faces"), max(sample.data.shape[:2]))
-        bucket = np.searchsorted(bounds, of_picture, side="right") - 1
-        bucket = np.where(bucket >= 0, np.minimum(bucket, 2), -1)  # a face may fill the picture
+        bucket = buckets_of(found, sample, bounds)
         counts["below"][row] = (bucket < 0).sum()
         for number, name in enumerate(BUCKETS):
             counts[name][row] = (bucket == number).sum()
@@ -70,6 +67,14 @@ def faces(
     stem = faces_name(probe, resolution, edges)
     columns = {f"{stem}:{name}:n": values for name, values in counts.items()}
     return Statistic(columns | {f"{stem}:{name}": exact(values) for name, values in sums.items()})
+
+
+def buckets_of(found: Faces, sample: Sample, bounds: tuple[float, ...]) -> np.ndarray:
+    """Number of each face's bucket; -1 below the smallest."""
+    assert sample.data is not None
+    of_picture = ratios(found.boxes, sample.notes.get("faces"), max(sample.data.shape[:2]))
+    bucket = np.searchsorted(bounds, of_picture, side="right") - 1
+    return np.where(bucket >= 0, np.minimum(bucket, 2), -1)  # a face may fill the picture
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -53,16 +53,9 @@ def recognised(
     and similarities on the reconstruction, the original, and the original scaled to the
     resolution and back. Words outside of the buckets are counted and not read."""
     reader, side = text_probe(probe), int(resolution)
-    scored: list[list[tuple[int, Word]]] = []
-    words = np.zeros(len(encoded.batch), np.int64)
-    for row, sample in enumerate(encoded.batch.samples):
-        found = words_of(sample)
-        words[row] = len(found)
-        height, width = encoded.inputs[row].shape[:2]
-        places = [(bucket(scale(word, height, width), side), word) for word in found]
-        scored.append([(place, word) for place, word in places if place is not None])
+    words, scored = in_buckets(encoded, side)
     read = {
-        "": _readings(reader, encoded.outputs, scored),
+        "": readings(reader, encoded.outputs, scored),
         "-original": [
             kept_readings(reader, picture, [word.box for _, word in row])
             for picture, row in zip(encoded.inputs, scored, strict=True)
@@ -73,6 +66,21 @@ def recognised(
         ],
     }
     return Statistic(_columns(prefix(probe, side), words, scored, read))
+
+
+def in_buckets(
+    encoded: EncodedMedia, resolution: int
+) -> tuple[np.ndarray, list[list[tuple[int, Word]]]]:
+    """How many words each picture has, and those of them that a bucket takes, with its number."""
+    scored: list[list[tuple[int, Word]]] = []
+    words = np.zeros(len(encoded.batch), np.int64)
+    for row, sample in enumerate(encoded.batch.samples):
+        found = words_of(sample)
+        words[row] = len(found)
+        height, width = encoded.inputs[row].shape[:2]
+        places = [(bucket(scale(word, height, width), resolution), word) for word in found]
+        scored.append([(place, word) for place, word in places if place is not None])
+    return words, scored
 
 
 def scaled(picture: np.ndarray, resolution: int) -> np.ndarray:
@@ -87,7 +95,7 @@ def prefix(probe: str, resolution: int) -> str:
     return f"words-{probe}-{resolution}"
 
 
-def _readings(
+def readings(
     reader: TextProbe, pictures: Sequence[np.ndarray], scored: list[list[tuple[int, Word]]]
 ) -> list[list[str]]:
     """All words of a batch at once, given back picture by picture."""
