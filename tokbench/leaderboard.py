@@ -11,12 +11,13 @@ from unicodedata import category
 
 import msgspec
 
+from tokbench import tables
 from tokbench.errors import UserError, near
 from tokbench.files import atomic_write, builtin, read_bytes, sha256, slug
 from tokbench.manifest import load_manifest, manifest_names
 from tokbench.plausible import implausible
 from tokbench.record import Record, read_record, record_key
-from tokbench.samples import samples_path, smaller
+from tokbench.samples import read_samples, samples_path, smaller
 from tokbench.task import Task, load_task, task_paths, with_reference
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def submit(path: Path, folder: Path) -> Path:
     if path.is_dir():
         path = path / "record.json"
     record = read_record(path)
-    refused = check_record(record, path, folder)
+    refused = check_record(record, path, folder) or _against_evidence(record, path)
     if refused:
         raise UserError(f"{path}: refused:\n  " + "\n  ".join(refused))
     stem = f"{slug(record.tokenizer)}--{record.key[:12]}"
@@ -159,6 +160,16 @@ def submit(path: Path, folder: Path) -> Path:
     return target
 
 
+def _against_evidence(record: Record, path: Path) -> list[str]:
+    """Scores that the record's own per-sample evidence does not give."""
+    from tokbench.rerun import from_evidence
+
+    samples = read_samples(record, path)
+    assert samples is not None  # check_record has seen it
+    differences, _ = from_evidence(record, samples, asked(record))
+    return [f"evidence: {line}" for line in differences[:8]]
+
+
 def find_row(name: str, folder: Path | None = None) -> tuple[Record, Path] | None:
     """The newest leaderboard record for `TASK/TOKENIZER`, or None."""
     task, slash, tokenizer = name.partition("/")
@@ -172,6 +183,15 @@ def find_row(name: str, folder: Path | None = None) -> tuple[Record, Path] | Non
         if pair[0].tokenizer == tokenizer or slug(tokenizer) == slug(pair[0].tokenizer)
     ]
     return max(found, key=lambda pair: pair[0].provenance.created, default=None)
+
+
+def refuse_missing_row(name: str) -> None:
+    """Raise `UserError` for `TASK/TOKENIZER` where the leaderboard has the task but no such row."""
+    task, slash, tokenizer = name.partition("/")
+    folder = default_folder()
+    if slash and task in task_paths() and (folder / slug(task)).is_dir():
+        known = {record.tokenizer for record, _ in records(folder, task)}
+        raise UserError(f"{folder}/{slug(task)} has no row '{tokenizer}'{near(tokenizer, known)}")
 
 
 def records(folder: Path, task: str | None = None) -> list[tuple[Record, Path]]:
@@ -272,6 +292,11 @@ def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.Data
         wide.attrs["question"] = question
         tables.append(wide)
     return tables
+
+
+def lost_share(lossless: float | None) -> str:
+    """Of a score `lossless` under 1, in words: which share of the samples does not come back."""
+    return f"{tables.number(100 * (1 - (lossless or 0.0)))} % of the samples"
 
 
 def ranks(main: pd.DataFrame, descending: bool) -> list[int | None]:

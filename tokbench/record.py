@@ -191,6 +191,8 @@ def record_of(content: bytes, path: Path) -> Record:
     if len(content) > LARGEST:
         raise UserError(f"{path}: {len(content) >> 20} MiB is too large for a record")
     head = load_json(content, _Head, str(path))
+    if not head.schema:
+        raise UserError(f"{path}: is no record of tokbench (no 'schema' and 'key')")
     if head.schema != SCHEMA:
         raise UserError(
             f"{path}: schema {head.schema} is not the schema {SCHEMA} of this tokbench; "
@@ -200,7 +202,7 @@ def record_of(content: bytes, path: Path) -> Record:
 
 
 class _Head(msgspec.Struct):
-    schema: int
+    schema: int = 0
 
 
 _PACKAGES = (

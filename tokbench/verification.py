@@ -51,7 +51,7 @@ def verify(path: Path, trusted: Sequence[str] = ()) -> Verdict:
     if known and not differences:
         verdict.confirmed.append(f"published: {known} figures agree")
     if not verdict.refused:
-        verdict.confirmed.append("schema, key, names, task, data, evidence, bounds")
+        verdict.confirmed.append("schema, key, names, task, data, hash of the evidence, bounds")
         _rerun(record, path, trusted, verdict)
     return verdict
 

@@ -12,7 +12,7 @@ from tokbench.commands.evaluate import headline, measure_all
 from tokbench.compare import Difference, Overlap, differences, overlap, refuse_unlike
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError
-from tokbench.leaderboard import find_row
+from tokbench.leaderboard import find_row, refuse_missing_row
 from tokbench.manifest import load_manifest, manifest_names
 from tokbench.record import Record, read_record
 from tokbench.specs import load_tokenizer, resolve
@@ -86,6 +86,8 @@ def filed_records(subject: str) -> list[tuple[Record, Path]] | None:
         if b'"schema"' in head:
             return [(read_record(path), path)]
     row = find_row(subject)
+    if row is None and not path.exists():
+        refuse_missing_row(subject)
     return [row] if row else None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokbench import tables
 from tokbench.board_index import index
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import empty, opened, opened_folder, pivot
+from tokbench.leaderboard import empty, lost_share, opened, opened_folder, pivot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
             cells = [[_cell(row[0]), name, *map(_cell, row[1:])] for name, row in rows]
             header = ["rank", "tokenizer", *scores]
             tables.emit(header, cells, options.format, range(2, len(header)))
-            print()
+            print(_lossy(table, task, wide.attrs["question"]))
     if for_programs:
         _emit(["task", "data", "rank", "tokenizer", *columns], flat, options.format)
     return 0
@@ -70,6 +70,16 @@ def _site(options: argparse.Namespace) -> int:
     _, found = opened(options.folder, options.task)
     print(write(board(found), Path(options.html)))
     return 0
+
+
+def _lossy(table: pd.DataFrame, task: str, question: str) -> str:
+    """Who does not give every text back; empty where nobody is known to."""
+    asked = table[(table["task"] == task) & (table["question"] == question)]
+    lossless = asked[(asked["score"] == "lossless") & (asked["facet"] == "")]
+    lossy = lossless[lossless["value"] < 1].sort_values("value", kind="stable")
+    pairs = zip(lossy["tokenizer"], lossy["value"], strict=True)
+    said = ", ".join(f"{name} ({lost_share(value)})" for name, value in pairs)
+    return f"\nlose some of the text: {said}; their scores are of what they kept\n" if said else ""
 
 
 def _names(table: pd.DataFrame) -> set[str]:

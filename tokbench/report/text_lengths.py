@@ -42,8 +42,11 @@ def sections(
     if not plots and not rows:
         return
     header = ["data", "tokenizer", "samples", "mean bytes", *(n for n, _ in _SHARES), "longest",
-              "mean characters", "tokens per word", "words in one token"]  # fmt: skip
-    caption = "Lengths of tokens, in bytes and characters of the source, and tokens of words."
+              "mean characters", "tokens within a word", "words in one token"]  # fmt: skip
+    caption = (
+        "Lengths of tokens, in bytes and characters of the source, and tokens of words "
+        "(those that touch it; fertility counts those between words too)."
+    )
     table = page.table("token-lengths", header, rows, caption, range(2, len(header)))
     body = page.fill(
         "text_lengths.html", plots=plots, table=table, surveys=surveys, characters=CHARACTERS

@@ -48,6 +48,12 @@ class Row:
         """Of the main score, NaN where it was not measured."""
         return number_of(self.main)
 
+    @cached_property
+    def lossy(self) -> bool:
+        """Does the tokenizer lose some of the text? Its scores are of what it kept."""
+        lossless = number_of(self.scores.get("lossless"))
+        return lossless < 1  # not so for NaN
+
     @property
     def created(self) -> str:
         """ISO 8601, so that text sorts by time."""

@@ -109,7 +109,7 @@ def index_page(found: Board, suites: list[dict[str, Any]]) -> dict[str, bytes]:
     rows = found.rows
     columns = [
         Column("task", "name"), Column("kind"), Column("about"), Column("main score"),
-        Column("best", "name", "rank 1; several where they cannot be told apart"),
+        Column("best", "name", "of those that lose no text; several where not told apart"),
         Column("records", "number"), Column("newest", "date"),
     ]  # fmt: skip
     lines = [_task_line(task, questions) for task, questions in found.tasks.items()]
@@ -135,7 +135,8 @@ def _task_line(task: str, questions: list[Question]) -> list[Any]:
     from tokbench.task import load_task, task_paths
 
     rows: list[Row] = [row for one in questions for row in one.rows]
-    best = [row for row in questions[0].rows if row.place == 1]
+    whole = [row for row in questions[0].rows if row.place and not row.lossy]
+    best = [row for row in whole if row.place == whole[0].place]
     leader = ["—", ""]
     if best:
         more = f" and {len(best) - 1} more" if len(best) > 1 else ""

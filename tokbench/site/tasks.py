@@ -7,6 +7,7 @@ from typing import Any
 from tokbench import tables
 from tokbench.commands.leaderboard import HEADLINE
 from tokbench.errors import UserError
+from tokbench.leaderboard import lost_share
 from tokbench.site import figures
 from tokbench.site.board import Question, Row, file_name, number_of
 from tokbench.site.pages import SitePage
@@ -44,7 +45,13 @@ def _shown(page: SitePage, question: Question, number: int) -> dict[str, Any]:
         ("ranked by", f"{question.main} ({_direction(question.better)})"),
         ("question", question.key),
     ]
+    if lossy := [row for row in question.rows if row.lossy]:
+        lost = ", ".join(
+            f"{row.record.tokenizer} ({lost_share(row.scores['lossless'].value)})" for row in lossy
+        )
+        facts.append(("lose some of the text", f"{lost}; their scores are of what they kept"))
     names = [question.main, *(n for n in FURTHER if n in question.names() and n != question.main)]
+    names.sort(key=lambda name: (name != question.main, name != "lossless"))  # beside the main one
     names = names[:COLUMNS]
     rows = [_line(row, names) for row in question.rows]
     measured = sum(1 for row in question.rows if row.value == row.value)
@@ -81,10 +88,11 @@ def _columns(question: Question, names: list[str]) -> list[Column]:
         Column("tokenizer", "name"),
         Column(names[0], "number", units[names[0]]),
         Column("95 % interval", "interval"),
+        *(Column(name, "number", units[name]) for name in names[1:2]),
         Column("date", "date"),
         Column("record", "links"),
         Column("signature", "copy"),
-        *(Column(name, "number", units[name]) for name in names[1:]),
+        *(Column(name, "number", units[name]) for name in names[2:]),
         Column("n", "number", "samples that entered the main score"),
         Column("vocabulary", "number", "ids, over all levels"),
     ]
@@ -102,10 +110,11 @@ def _line(row: Row, names: list[str]) -> list[Any]:
         [record.tokenizer, f"../{row.stem}.html"],
         row.value,
         interval,
+        *(number_of(row.scores.get(name)) for name in names[1:2]),
         row.created,
         [["JSON", f"../{row.stem}.json"]],
         record.score_signature(main) if main else record.signature,
-        *(number_of(row.scores.get(name)) for name in names[1:]),
+        *(number_of(row.scores.get(name)) for name in names[2:]),
         main.n if main else None,
         sum(record.about.tokenizer.spec.vocabulary) or None,
     ]

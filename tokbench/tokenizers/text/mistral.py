@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,13 +26,19 @@ def packaged() -> dict[str, Path]:
     return names
 
 
+def _order(name: str) -> tuple[bool, int, str]:
+    """v1, v2, …, v11, then the Tekkens."""
+    number = re.match(r"v(\d+)", name)
+    return number is None, int(number[1]) if number else 0, name
+
+
 def load(reference: str, options: Options) -> TextTokenizer:
     """A packaged vocabulary by short name; `tekken` is the newest Tekken."""
     names = packaged()
     newest = max((name for name in names if name.startswith("tekken")), default="")
     chosen = newest if reference == "tekken" else reference
     if chosen not in names:
-        known = ", ".join(names)
+        known = ", ".join(["tekken", *sorted(names, key=_order)])
         hint = f"{near(reference, names)} (there are: {known})"
         raise UserError(f"mistral:{reference}: no such packaged vocabulary{hint}")
     path = names[chosen]
