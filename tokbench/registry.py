@@ -114,6 +114,12 @@ READERS = Registry(
             "tokbench.image.tokbench_sets:tokbench_text", "image", "TokBench's own folder"
         ),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
+        "audio-webdataset": Entry(
+            "tokbench.audio.archives:webdataset", "audio", "clips in WebDataset tar shards"
+        ),
+        "audio-parquet": Entry(
+            "tokbench.audio.archives:parquet", "audio", "clips in parquet, as on the hub"
+        ),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
         "conllu": Entry("tokbench.text.gold:conllu", "text", "treebanks with MSeg"),

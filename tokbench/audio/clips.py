@@ -38,12 +38,12 @@ def read_clip(source: Path | bytes) -> tuple[np.ndarray, int]:
     return np.ascontiguousarray(data.T), int(rate)
 
 
-def clip_weight(path: Path) -> int:
+def clip_weight(source: Path | bytes) -> int:
     """Bytes the clip takes as float32, from the header alone; 0 when it cannot be read."""
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else str(source))
     except (soundfile.SoundFileError, OSError, RuntimeError):
         return 0
     return int(info.frames * info.channels * 4)

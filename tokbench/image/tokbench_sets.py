@@ -9,7 +9,7 @@ from typing import Any
 from tokbench.errors import UserError, one_line
 from tokbench.image.pictures import pillow_needed
 from tokbench.image.readers import item
-from tokbench.media_parts import FileItem, ItemsPart
+from tokbench.listing import Files, FilesPart, Listed
 from tokbench.parts import Part
 from tokbench.readers import Found
 
@@ -25,18 +25,18 @@ def tokbench_text(found: Found, fields: dict[str, str]) -> list[Part]:
     for _, root in found:
         for path in sorted((root / "annotations").glob("text_*.json")):
             group = path.stem.removeprefix("text_")
-            files = _files(path, root / "images" / "text_data" / group)
-            parts.append(ItemsPart(group, "image", [item(file) for file in files]))
+            folder = root / "images" / "text_data" / group
+            parts.append(FilesPart(group, "image", Files(folder, _files(path, folder)), item))
         if not parts:
             raise UserError(f"{root}: not TokBench's folder: no annotations/text_*.json")
     return parts
 
 
-def _files(path: Path, folder: Path) -> list[FileItem]:
+def _files(path: Path, folder: Path) -> list[Listed]:
     try:
         noted = json.loads(path.read_bytes())
         files = [
-            FileItem(Path(one["file_name"]).stem, folder / one["file_name"], {"words": _words(one)})
+            Listed(Path(one["file_name"]).stem, one["file_name"], {"words": _words(one)})
             for one in noted
         ]
     except OSError as error:
@@ -46,7 +46,7 @@ def _files(path: Path, folder: Path) -> list[FileItem]:
             f"{path}: not TokBench's annotations (file_name, annotations with rec, bbox, ratio): "
             f"{type(error).__name__}: {one_line(error)}"
         ) from error
-    missing = [file.path.name for file in files if not file.path.is_file()]
+    missing = [file.path for file in files if not (folder / file.path).is_file()]
     if missing:
         raise UserError(
             f"{folder}: {len(missing)} of {len(files)} annotated pictures are not there: "
