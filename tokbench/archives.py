@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -110,9 +110,9 @@ def members(path: Path, wanted: Collection[str] = ()) -> Iterator[tuple[str, str
     """Key and suffix (lower case) of every file in a tar that is not hidden, and the content of
     those with a wanted suffix."""
     try:
-        with opened(path) as raw, tarfile.open(fileobj=raw, mode="r|*") as file:
+        with opened(path) as raw, tarfile.open(fileobj=raw, mode="r|*", tarinfo=_Member) as file:
             while (member := file.next()) is not None:
-                file.members.clear()  # it would remember every one
+                file.members = []  # type: ignore[attr-defined]  # it would remember every one
                 folder, slash, name = member.name.rpartition("/")
                 if not member.isfile() or name.startswith("."):
                     continue
@@ -122,6 +122,20 @@ def members(path: Path, wanted: Collection[str] = ()) -> Iterator[tuple[str, str
                 yield f"{folder}{slash}{stem}", suffix, content.read() if content else b""
     except (OSError, EOFError, tarfile.TarError) as error:
         raise UserError(f"{path}: not a readable tar: {one_line(error)}") from error
+
+
+class _Member(tarfile.TarInfo):
+    """A member that is whole, or an error: without the mark that ends a tar nobody can tell it
+    from one that was cut short, which Python takes for its end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as error:
+            if isinstance(error, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
+                raise
+            raise tarfile.ReadError(f"cut short or damaged ({error})") from error
 
 
 def _of_tar(path: Path, coded: Coded, said: Mapping[str, Any]) -> Iterator[Item]:

@@ -37,11 +37,12 @@ def media_of(path: Path) -> tuple[str, dict[str, str]]:
     return kind, {}
 
 
-def _files(path: Any) -> Iterator[Path]:
+def _files(path: Any) -> Iterator[Any]:
     """Of a folder here or behind a URL; the file itself where it is one."""
     if path.is_file():
-        return iter([path])
-    return path.rglob("*") if is_remote(path) else (path / file for file in walk(path))
+        yield path
+    else:
+        yield from path.rglob("*") if is_remote(path) else map(path.joinpath, walk(path))
 
 
 def _archived(kind: str, first: Path) -> tuple[str, dict[str, str]]:

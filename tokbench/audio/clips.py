@@ -30,7 +30,8 @@ def read_clip(source: Path | bytes) -> tuple[np.ndarray, int]:
             always_2d=True,
         )
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise ValueError(f"not a readable clip: {one_line(error)}") from error
+        why = getattr(error, "error_string", error)  # without the file: one cause for all of them
+        raise ValueError(f"not a readable clip: {one_line(why)}") from error
     if not len(data):
         raise ValueError("the clip is empty")
     if not np.isfinite(data).all():
