@@ -41,7 +41,7 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> Iterator[Listed
 
 def folder_of(root: Path) -> Path:
     """The folder that paths are told within: the file's own where `root` is one."""
-    return root if root.is_dir() else root.parent
+    return root if is_remote(root) or root.is_dir() else root.parent
 
 
 def files_of(root: Path, suffixes: Sequence[str]) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Streams of images and clips out of archives: WebDataset tar shards and parquet.
 
-Nothing is held but the sample at hand (of parquet: a batch of rows), however long the archive.
+Nothing is held but the sample at hand (of parquet: a row group), however long the archive.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from tokbench.sources import content_of, opened
 from tokbench.types import Sample
 
 ROWS, BUFFER = 16, 1 << 20
-"""Rows of a parquet file that are held at once, and bytes read of it at a time: its row groups
-may be as large as the file."""
+"""Rows of a parquet file that are taken at a time, and bytes read of it."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,10 @@ def _of_parquet(
     from pyarrow import parquet as pq
 
     try:
-        with content_of(path) as source, pq.ParquetFile(source, buffer_size=BUFFER) as file:
+        with (
+            content_of(path) as source,  # which pre_buffer would keep, all that was read of it
+            pq.ParquetFile(source, buffer_size=BUFFER, pre_buffer=False) as file,
+        ):
             names = file.schema_arrow.names
             for column in filter(None, (key, name, *needed)):
                 if column not in names:

@@ -67,7 +67,10 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
         from pyarrow import parquet as pq
 
         try:
-            with content_of(path) as content, pq.ParquetFile(content) as file:
+            with (
+                content_of(path) as content,  # which pre_buffer would keep, all that was read of it
+                pq.ParquetFile(content, pre_buffer=False) as file,
+            ):
                 if key not in file.schema_arrow.names:
                     names = file.schema_arrow.names
                     raise UserError(
