@@ -275,7 +275,7 @@ def test_memory_does_not_grow_with_a_parquet_file(name: str, tmp_path: Path) -> 
 
     def some() -> pyarrow.Table:
         if name == "text":
-            return pyarrow.table({"text": [rng.bytes(50_000).hex() for _ in range(10)]})
+            return pyarrow.table({"text": [rng.bytes(100).hex() for _ in range(5000)]})
         return pyarrow.table({"audio": [{"bytes": rng.bytes(100_000)} for _ in range(10)]})
 
     with parquet.ParquetWriter(path, some().schema) as file:
