@@ -6,6 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow
 import pytest
 from mocks.evidence import make_task
@@ -264,3 +265,24 @@ def test_the_counted_words_of_a_file_depend_on_how_it_is_read(tmp_path: Path, ru
     assert record.score("words").value == 4
     record, _ = run("bytes", file_of(tmp_path, "rows.txt", rows), ["counts"])
     assert record.score("words").value == 6
+
+
+@pytest.mark.parametrize("name", ["text", "audio"])
+def test_memory_does_not_grow_with_a_parquet_file(name: str, tmp_path: Path) -> None:
+    """Row groups that were read are let go."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "0.parquet"
+
+    def some() -> pyarrow.Table:
+        if name == "text":
+            return pyarrow.table({"text": [rng.bytes(100).hex() for _ in range(5000)]})
+        return pyarrow.table({"audio": [{"bytes": rng.bytes(100_000)} for _ in range(10)]})
+
+    with parquet.ParquetWriter(path, some().schema) as file:
+        for _ in range(10):
+            file.write_table(some())
+    before, most = pyarrow.total_allocated_bytes(), 0
+    [part] = open_dataset(str(path)).parts
+    for _ in part.slices(0, 1, 1 << 20, None):
+        most = max(most, pyarrow.total_allocated_bytes() - before)
+    assert 1 << 18 < most < 5 << 20 < path.stat().st_size

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.errors import UserError, near, one_line
-from tokbench.media_parts import FileItem
+from tokbench.listing import Listed, walk
 from tokbench.remote import is_remote
 
 NAME = "annotations.jsonl"
 
 
-def annotated(root: Path, suffixes: Sequence[str], what: str) -> list[FileItem]:
+def annotated(root: Path, suffixes: Sequence[str], what: str) -> Iterator[Listed]:
     """The files of a folder (subfolders included, in the order of their paths) that have one of
     the suffixes, each with its line of `annotations.jsonl`.
 
@@ -23,29 +23,39 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> list[FileItem]:
     """
     if is_remote(root):
         raise UserError(f"{root}: {what} behind a URL come in tar shards or parquet")
-    files = list(files_of(root, suffixes))
-    if not files:
-        raise UserError(f"{root}: no {what} ({', '.join(suffixes)})")
-    base = root if root.is_dir() else root.parent
+    base = folder_of(root)
     notes = _notes(base / NAME)
-    items: list[FileItem] = []
-    names: set[str] = set()
-    for path in files:
-        whole = path.relative_to(base).as_posix()
-        name = stem_of(base, path)
-        names |= {whole, name}
-        items.append(FileItem(name, path, notes.get(whole) or notes.get(name) or {}))
+    without_file = set(notes)
+    none = True
+    for path in _below(root, suffixes):
+        none, name = False, path[: path.rindex(".")]
+        without_file -= {path, name}
+        yield Listed(name, path, notes.get(path) or notes.get(name) or {})
+    if none:
+        raise UserError(f"{root}: no {what} ({', '.join(suffixes)})")
     for name in notes:
-        if name not in names and root.is_dir():
+        if name in without_file and root.is_dir():
+            names = {n for path in _below(root, suffixes) for n in (path, path[: path.rindex(".")])}
             raise UserError(f"{base / NAME}: no file '{name}'{near(name, names)}")
-    return items
+
+
+def folder_of(root: Path) -> Path:
+    """The folder that paths are told within: the file's own where `root` is one."""
+    return root if is_remote(root) or root.is_dir() else root.parent
 
 
 def files_of(root: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     """The files of a folder (subfolders included, in the order of their paths) that have one of
     the suffixes and are not hidden; the file itself where `root` is one."""
-    for path in [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file()):
-        if path.suffix.lower() in suffixes and path.name[0] != ".":
+    base = folder_of(root)
+    return (base / path for path in _below(root, suffixes))
+
+
+def _below(root: Path, suffixes: Sequence[str]) -> Iterator[str]:
+    for path in [root.name] if root.is_file() else walk(root):
+        name = path.rpartition("/")[2]
+        stem, dot, suffix = name.rpartition(".")
+        if stem and name[0] != "." and (dot + suffix).lower() in suffixes:
             yield path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,7 @@ class Bench:
         for metric in job.task.made:
             metric.check(self.dataset.groups)
         self.source = Source(self.dataset, job.task)
+        self.ahead = (os.cpu_count() or 1) > 1  # reading ahead takes a core of its own
         self.key = record_key(
             self.tokenizer.fingerprint(),
             job.task.fingerprint(),

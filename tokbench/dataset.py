@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from tokbench.errors import UserError, near
 from tokbench.files import builtin, data_roots, sha256
 from tokbench.manifest import Manifest, load_manifest, manifest_names
+from tokbench.media_kinds import media_of
 from tokbench.parts import Chain, ListedPart, Part
 from tokbench.readers import Found
 from tokbench.registry import READERS, locate
@@ -221,7 +221,7 @@ def _from_path(path: Path, split: str | None) -> Dataset:
 
     if split not in (None, "all"):
         raise UserError(f"--split {split}: {path} is a path and has no splits")
-    media, how = _media_of(path)
+    media, how = media_of(path)
     if media:
         parts = READERS.get(media)([("", path)], how)
         return Dataset(path.resolve().name, "local", "all", parts, reader=media, fields=how)
@@ -254,33 +254,6 @@ def _from_path(path: Path, split: str | None) -> Dataset:
     return Dataset(
         path.resolve().name, "local", "all", parts, parallel, reader == "binary", None, reader
     )
-
-
-_BESIDE = (".jsonl", ".json", ".tsv", ".csv", ".txt", ".md", "")
-"""Suffixes of what may lie beside images or clips: annotations, transcripts, a licence."""
-
-
-def _media_of(path: Path) -> tuple[str, dict[str, str]]:
-    """The reader of images or clips and its fields, where most files are such; else empty."""
-    from tokbench.audio import clips
-    from tokbench.image import pictures
-    from tokbench.video.clips import SUFFIXES as VIDEOS
-
-    readers = dict.fromkeys(pictures.SUFFIXES, "images")
-    readers |= dict.fromkeys(clips.SUFFIXES, "clips")
-    readers |= dict.fromkeys(VIDEOS, "videos")
-    readers |= {".tar": "webdataset", ".parquet": "image-parquet"}
-    files = [path] if path.is_file() else path.rglob("*")
-    seen = [f for f in files if f.name[0] != "." and f.is_file()]
-    told = [f for f in seen if f.suffix.lower() not in _BESIDE]
-    kinds = Counter(readers.get(file.suffix.lower(), "") for file in told)
-    reader = kinds.most_common(1)[0][0] if kinds else ""
-    if reader == "image-parquet":
-        from tokbench.image.archives import image_column
-
-        column = image_column(next(f for f in told if f.suffix.lower() == ".parquet"))
-        return (reader, {"image": column}) if column else ("", {})
-    return reader, {}
 
 
 def _same_length(parts: Sequence[Part]) -> bool:

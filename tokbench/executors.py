@@ -268,6 +268,7 @@ def _begin(threads: int, job: Job, key: str) -> None:
     _bench = None  # what another job held makes room first
     bench = open_bench(job)
     bench.tokenizer.max_threads = threads
+    bench.ahead = threads > 1
     if bench.key != key:
         raise UserError(
             f"{job.spec}: a worker loaded another tokenizer or other data (key differs)"

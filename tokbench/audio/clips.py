@@ -30,7 +30,8 @@ def read_clip(source: Path | bytes) -> tuple[np.ndarray, int]:
             always_2d=True,
         )
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise ValueError(f"not a readable clip: {one_line(error)}") from error
+        why = getattr(error, "error_string", error)  # without the file: one cause for all of them
+        raise ValueError(f"not a readable clip: {one_line(why)}") from error
     if not len(data):
         raise ValueError("the clip is empty")
     if not np.isfinite(data).all():
@@ -38,12 +39,12 @@ def read_clip(source: Path | bytes) -> tuple[np.ndarray, int]:
     return np.ascontiguousarray(data.T), int(rate)
 
 
-def clip_weight(path: Path) -> int:
+def clip_weight(source: Path | bytes) -> int:
     """Bytes the clip takes as float32, from the header alone; 0 when it cannot be read."""
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else str(source))
     except (soundfile.SoundFileError, OSError, RuntimeError):
         return 0
     return int(info.frames * info.channels * 4)

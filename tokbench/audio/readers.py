@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tokbench.annotations import annotated
+from tokbench.annotations import annotated, folder_of
 from tokbench.audio.clips import SUFFIXES, clip_weight, read_clip, soundfile_needed
 from tokbench.audio.transcripts import transcripts
 from tokbench.errors import UserError
-from tokbench.media_parts import FileItem, Header, Item, ItemsPart
+from tokbench.listing import Files, FilesPart, Listed
+from tokbench.media_parts import FileItem, Header, Item
 from tokbench.parts import Part
 from tokbench.readers import Found
 from tokbench.types import Sample
@@ -32,31 +33,32 @@ def clips(found: Found, fields: dict[str, str]) -> list[Part]:
     """
     soundfile_needed()
     return [
-        ItemsPart(group, "audio", [_item(file) for file in _noted(path, fields)])
+        FilesPart(group, "audio", Files(folder_of(path), _noted(path, fields)), _item)
         for group, path in found
     ]
 
 
-def _noted(root: Path, fields: dict[str, str]) -> list[FileItem]:
+def _noted(root: Path, fields: dict[str, str]) -> Iterator[Listed]:
     """The folder's clips with all that is said of them; annotations say it last."""
     form = fields.get("transcripts", "")
     said = {} if "{" in form else transcripts(root, form)
     pattern = re.compile(fields.get("names", ".*"))
     for_all = {key: fields[key] for key in ("domain", "language", "speaker") if key in fields}
-    found = []
+    none = True
     for file in annotated(root, SUFFIXES, "clips"):
         match = pattern.fullmatch(file.name)
-        listed = form != "common-voice" or file.path.stem in said  # its table is the split
+        stem = file.name.rpartition("/")[2]
+        listed = form != "common-voice" or stem in said  # its table is the split
         if match is None or not listed:
             continue
         named = match.groupdict()
-        notes = for_all | named | said.get(file.path.stem, {})
+        notes = for_all | named | said.get(stem, {})
         if "{" in form:
             notes |= _beside(root / form.format(**named, path=file.name))
-        found.append(replace(file, notes=notes | file.notes))
-    if not found:
+        none = False
+        yield file._replace(notes=notes | file.notes)
+    if none:
         raise UserError(f"{root}: no clip is one that the manifest means: {pattern.pattern}")
-    return found
 
 
 def _beside(path: Path) -> dict[str, str]:

@@ -30,13 +30,15 @@ def read_picture(source: Path | bytes) -> np.ndarray:
     Turned upright as its EXIF says; CMYK, palettes and greys converted to RGB; 16 bits rounded
     to 8; transparency laid over white. Raises `ValueError` for what is no whole picture.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             file.load()
             upright = ImageOps.exif_transpose(file) or file
             return _eight_bits(upright)
+    except UnidentifiedImageError as error:  # its words name the file: one cause for all of them
+        raise ValueError("not a readable picture: of no format that Pillow knows") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"not a readable picture: {one_line(error)}") from error
 

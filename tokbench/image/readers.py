@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from tokbench.annotations import annotated
+from tokbench.annotations import annotated, folder_of
 from tokbench.image.pictures import SUFFIXES, picture_size, pillow_needed, read_picture
-from tokbench.media_parts import FileItem, Header, Item, ItemsPart
+from tokbench.listing import Files, FilesPart
+from tokbench.media_parts import FileItem, Header, Item
 from tokbench.parts import Part
 from tokbench.readers import Found
 from tokbench.types import Sample
@@ -23,7 +24,9 @@ def images(found: Found, fields: dict[str, str]) -> list[Part]:
     """
     pillow_needed()
     return [
-        ItemsPart(group, "image", [item(file) for file in annotated(path, SUFFIXES, "pictures")])
+        FilesPart(
+            group, "image", Files(folder_of(path), annotated(path, SUFFIXES, "pictures")), item
+        )
         for group, path in found
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 from tokbench.errors import UserError, one_line
 from tokbench.image.pictures import pillow_needed
 from tokbench.image.readers import item
-from tokbench.media_parts import FileItem, ItemsPart
+from tokbench.listing import Files, FilesPart, Listed
 from tokbench.parts import Part
 from tokbench.readers import Found
 
@@ -28,7 +28,7 @@ def tokbench_text(found: Found, fields: dict[str, str]) -> list[Part]:
             group = path.stem.removeprefix("text_")
             folder = root / "images" / "text_data" / group
             files = _files(path, folder, "file_name", _words)
-            parts.append(ItemsPart(group, "image", [item(file) for file in files]))
+            parts.append(FilesPart(group, "image", Files(folder, files), item))
         if not parts:
             raise UserError(f"{root}: not TokBench's folder: no annotations/text_*.json")
     return parts
@@ -45,18 +45,19 @@ def tokbench_faces(found: Found, fields: dict[str, str]) -> list[Part]:
         path = root / "annotations" / "face_meta.json"
         if not path.is_file():
             raise UserError(f"{root}: not TokBench's folder: no annotations/face_meta.json")
-        files = _files(path, root / "images" / "face_data" / "wflw", "image_name", _faces)
-        parts.append(ItemsPart(group, "image", [item(file) for file in files]))
+        folder = root / "images" / "face_data" / "wflw"
+        files = _files(path, folder, "image_name", _faces)
+        parts.append(FilesPart(group, "image", Files(folder, files), item))
     return parts
 
 
 def _files(
     path: Path, folder: Path, name: str, notes: Callable[[dict[str, Any]], dict[str, Any]]
-) -> list[FileItem]:
+) -> list[Listed]:
     try:
         noted = json.loads(path.read_bytes())
         files = [
-            FileItem(Path(one[name]).with_suffix("").as_posix(), folder / one[name], notes(one))
+            Listed(Path(one[name]).with_suffix("").as_posix(), one[name], notes(one))
             for one in noted
         ]
     except OSError as error:
@@ -66,7 +67,7 @@ def _files(
             f"{path}: not TokBench's annotations ({name}, {_KEYS[name]}): "
             f"{type(error).__name__}: {one_line(error)}"
         ) from error
-    missing = [file.path.name for file in files if not file.path.is_file()]
+    missing = [file.path for file in files if not (folder / file.path).is_file()]
     if missing:
         raise UserError(
             f"{folder}: {len(missing)} of {len(files)} annotated pictures are not there: "

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from tokbench.annotations import annotated, files_of
+from tokbench.annotations import annotated, files_of, folder_of
 from tokbench.errors import UserError
 from tokbench.files import sha256, sha256_file
 from tokbench.image.pictures import SUFFIXES as PICTURES
 from tokbench.image.pictures import pillow_needed
+from tokbench.listing import Files, FilesPart
 from tokbench.media_parts import FileItem, Header, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.readers import Found
@@ -30,9 +31,9 @@ def videos(found: Found, fields: dict[str, str]) -> list[Part]:
     `annotations.jsonl` as of pictures. fields: `frames`, how many of each clip's first frames are
     read (default: all; a clip is held in memory whole)."""
     pyav()
-    most = _whole(fields, "frames")
+    make = partial(_file, most=_whole(fields, "frames"))
     return [
-        ItemsPart(group, "video", [_file(f, most) for f in annotated(path, SUFFIXES, "videos")])
+        FilesPart(group, "video", Files(folder_of(path), annotated(path, SUFFIXES, "videos")), make)
         for group, path in found
     ]
 
