@@ -185,7 +185,7 @@ def test_a_second_record_of_the_same_key_is_refused(run: Path) -> None:
     "old, new, message",
     [
         ('"schema": 1', '"schema": 99', "schema 99 is not the schema 1 of this tokbench"),
-        ('"schema": 1,', "", "missing required field `schema`"),
+        ('"schema": 1,', "", "is no record of tokbench (no `schema`)"),
         ('"signature"', '"signatur"', "no key 'signatur'; did you mean 'signature'?"),
         ('"status": "complete"', '"status": 1', "status: expected `str`, got `int`"),
         ('"value":', '"valu":', "scores[0]: no key 'valu'; did you mean 'value'?"),

@@ -192,7 +192,7 @@ def record_of(content: bytes, path: Path) -> Record:
         raise UserError(f"{path}: {len(content) >> 20} MiB is too large for a record")
     head = load_json(content, _Head, str(path))
     if not head.schema:
-        raise UserError(f"{path}: is no record of tokbench (no 'schema' and 'key')")
+        raise UserError(f"{path}: is no record of tokbench (no `schema`)")
     if head.schema != SCHEMA:
         raise UserError(
             f"{path}: schema {head.schema} is not the schema {SCHEMA} of this tokbench; "

@@ -190,8 +190,8 @@ def test_right_to_left_invisible_and_hostile_text_is_drawn_safely(
 ) -> None:
     page = browser(write([subject("words")], tmp_path / "report"), dark=True)
     page.locator("a[data-tokens=arb_Arab]").click()
-    assert (
-        page.locator(".tokens-text").first.evaluate("e => getComputedStyle(e).direction") == "rtl"
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('.tokens-text')).direction === 'rtl'"
     )
     page.locator("a[data-tokens=eng_Latn]").click()
     chips = page.locator(".tokens-text .chip").all_inner_texts()

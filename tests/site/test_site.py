@@ -401,7 +401,8 @@ def test_ten_thousand_records_load_and_sort_quickly(
     assert page.locator(".dt-info").inner_text() == f"1–25 of {count:,}"
     taken = [
         page.evaluate(
-            """(column) => new Promise((done) => {
+            """(column) => new Promise((done, failed) => {
+              setTimeout(() => failed(`column ${column} was not sorted`), 5000);
               const table = document.querySelector("table.live");
               const start = performance.now();
               const DataTable = window.DataTables.jQuery.fn.dataTable;
@@ -410,7 +411,7 @@ def test_ten_thousand_records_load_and_sort_quickly(
             })""",
             column,
         )
-        for column in (0, 1, 2, 2, 7, 7, 1)
+        for column in (0, 1, 2, 2, 4, 4, 1)
     ]
     print(f"loaded in {loaded:.2f} s, sorted in {sorted(taken)[len(taken) // 2]:.0f} ms")
     assert loaded < 8

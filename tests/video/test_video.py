@@ -67,7 +67,9 @@ def test_a_folder_is_a_dataset(files):
         next(iter(dataset.parts[0].slices(0, 9, 1 << 40, None)))
     )
     assert [s.data.shape[0] for s in samples] == [5, 6, 7] and samples[1].notes == {"label": "walk"}
-    assert dataset.parts[0].size() == sum(3 * 24 * 32 * n for n in (5, 6, 7))
+    assert dataset.parts[0].size() == sum(
+        file.stat().st_size for file in files.glob("*.*") if file.suffix != ".jsonl"
+    )
 
 
 def test_folders_of_frames(tmp_path):

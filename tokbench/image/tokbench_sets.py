@@ -67,7 +67,7 @@ def _files(
             f"{path}: not TokBench's annotations ({name}, {_KEYS[name]}): "
             f"{type(error).__name__}: {one_line(error)}"
         ) from error
-    missing = [file.path for file in files if not (folder / file.path).is_file()]
+    missing = [Path(file.path).name for file in files if not (folder / file.path).is_file()]
     if missing:
         raise UserError(
             f"{folder}: {len(missing)} of {len(files)} annotated pictures are not there: "
