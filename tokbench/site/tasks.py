@@ -14,12 +14,6 @@ from tokbench.site.pages import SitePage
 from tokbench.site.rates import has_rates, rates
 from tokbench.site.tables import Column, live_table
 
-FURTHER = (
-    *HEADLINE, "psnr", "ssim", "lpips", "rfid", "t-acc", "f-sim", "bits-per-pixel", "si-sdr",
-    "pesq", "stoi", "wer", "bits-per-second", "codebook-usage",
-)  # fmt: skip
-"""Scores worth a column beside the main one."""
-
 COLUMNS = 6
 """Scores of one table at most; a record has the rest."""
 
@@ -50,7 +44,7 @@ def _shown(page: SitePage, question: Question, number: int) -> dict[str, Any]:
             f"{row.record.tokenizer} ({lost_share(row.scores['lossless'].value)})" for row in lossy
         )
         facts.append(("lose some of the text", f"{lost}; their scores are of what they kept"))
-    names = [question.main, *(n for n in FURTHER if n in question.names() and n != question.main)]
+    names = [question.main, *(n for n in HEADLINE if n in question.names() and n != question.main)]
     names.sort(key=lambda name: (name != question.main, name != "lossless"))  # beside the main one
     names = names[:COLUMNS]
     rows = [_line(row, names) for row in question.rows]
