@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from tokbench.runner import evaluate
 from tokbench.specs import load_tokenizer
 from tokbench.task import MetricUse
 from tokbench.tokenizers.text.adapter import TextTokenizer
+
+
+# Begun in the background of a script, the tests inherit that Ctrl-C is ignored, and so would the
+# commands which they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
