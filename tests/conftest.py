@@ -20,7 +20,6 @@ from tokbench.specs import load_tokenizer
 from tokbench.task import MetricUse
 from tokbench.tokenizers.text.adapter import TextTokenizer
 
-
 # Begun in the background of a script, the tests inherit that Ctrl-C is ignored, and so would the
 # commands which they start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

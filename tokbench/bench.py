@@ -185,7 +185,9 @@ class Bench:
         if len(codes.ids) != count:
             raise ValueError(f"encode returned {len(codes.ids)} sequences for {count} texts")
         table, ids = self.tokenizer.pieces, codes.ids.values
-        if table is not None and len(ids) and not 0 <= ids.min() <= ids.max() < len(table.pieces):
+        # as unsigned numbers, negative ids are too large as well
+        unsigned = ids.view(ids.dtype.str.replace("i", "u"))
+        if table is not None and unsigned.max(initial=0) >= max(len(table.pieces), 1):
             raise ValueError(f"ids outside the vocabulary of {len(table.pieces):,}")
         return codes
 

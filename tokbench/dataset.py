@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,9 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        content = [f"{part.group}={part.fingerprint()}" for part in self.parts]
+        with ThreadPoolExecutor() as pool:  # hashing waits for files, and lets other threads work
+            prints = pool.map(lambda part: part.fingerprint(), self.parts)
+            content = [f"{part.group}={it}" for part, it in zip(self.parts, prints, strict=True)]
         how = [self.reader, *(f"{k}={v}" for k, v in sorted(self.fields.items()))]
         how += [f"parallel={self.parallel}", f"raw_bytes={self.raw_bytes}"]
         return sha256("dataset", *how, *content)

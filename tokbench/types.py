@@ -26,7 +26,7 @@ class Ragged:
     @classmethod
     def of(cls, rows: Sequence[Any], dtype: Any = np.int32) -> Ragged:
         """From a list of arrays or lists."""
-        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         if len(rows) and isinstance(rows[0], np.ndarray):
             values = np.concatenate(rows).astype(dtype, copy=False)

@@ -70,6 +70,7 @@ def measured(flores: Path, tokenizer: str, runs: int) -> tuple[float, float, flo
             **os.environ,
             "TOKBENCH_DATA": str(flores.resolve().parent.parent),
             "TOKBENCH_CACHE": str(cache),
+            "PYTHONDONTWRITEBYTECODE": "",  # a package that pip installed is compiled
         }
         measure = [sys.executable, "-m", "tokbench", "eval", tokenizer, "--task",
                    "premium-flores200", "--out", f"{scratch}/runs", "--again"]  # fmt: skip

@@ -95,6 +95,14 @@ def test_ids_are_those_of_the_reference_on_every_line(name: str, shared: Path, r
     assert found == expected
 
 
+def test_sentencepiece_gives_the_same_ids_without_its_buffers(monkeypatch) -> None:
+    tokenizer, texts = mistral("v1"), ["", "Grüße, 世界!", "two  blanks", ""]
+    expected = rows(tokenizer, texts)
+    assert expected[1] == tokenizer._processor.encode(texts[1])
+    monkeypatch.setattr(tokenizer, "_native", None)
+    assert rows(tokenizer, texts) == expected
+
+
 @pytest.mark.parametrize(
     "name",
     [

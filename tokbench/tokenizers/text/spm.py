@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -26,42 +27,42 @@ class SentencePiece(TextTokenizer):
         self.name, self._content = name, content
         self._processor = processor = sentencepiece.SentencePieceProcessor()
         processor.LoadFromSerializedProto(content)
-        ids = range(len(processor))
+        self._native: Any = getattr(processor, "_processor", None)
+        ids = list(range(len(processor)))
         self.unknown = processor.unk_id()
-        self.text_ids = np.array(
-            [
-                not (processor.is_control(i) or processor.is_unused(i) or i == self.unknown)
-                for i in ids
-            ]
-        )
-        self.pieces = TokenBytes([self._bytes(i) for i in ids])
+        apart = np.array(processor.is_control(ids)) | np.array(processor.is_unused(ids))
+        text_ids = np.asarray(~apart & (np.array(ids) != self.unknown))
+        self.text_ids = text_ids
+        known = zip(text_ids, processor.id_to_piece(ids), processor.is_byte(ids), strict=True)
+        self.pieces = TokenBytes([_bytes(*one) for one in known])
         first = b"".join(self.pieces.pieces[i] for i in processor.encode("a"))
         self.prefix = b" " if first == b" a" else b""
         self.spec = TokenizerSpec(
             modality="text",
             algorithm="SentencePiece",
             vocabulary=(len(processor),),
-            emittable=int(self.text_ids.sum()),
+            emittable=int(text_ids.sum()),
             special_tokens="none added",
             licence=licence,
             source=source,
         )
-
-    def _bytes(self, number: int) -> bytes:
-        if self.text_ids is not None and not self.text_ids[number]:
-            return b""
-        piece = self._processor.id_to_piece(number)
-        if self._processor.is_byte(number):
-            return bytes([int(piece[3:5], 16)])
-        return piece.replace("▁", " ").encode()
 
     def identity(self) -> tuple[bytes | str, ...]:
         return "sentencepiece", self._content
 
     def encode(self, batch: Sequence[str]) -> Codes:
         threads = self.max_threads or -1  # -1: every core
-        rows = self._processor.encode(list(batch), return_type="numpy", num_threads=threads)
-        return Codes((Ragged.of(rows or [np.empty(0, np.int32)][:0]),))
+        texts = list(batch)
+        try:  # what `encode` makes an array of its own of for every text
+            plain = threads, None, False, -1, 0.1, False, False, False  # no sampling, nothing added
+            buffers = self._native._EncodeAsBufferBatch(texts, *plain)
+        except (AttributeError, TypeError):  # another release of the library
+            rows = self._processor.encode(texts, return_type="numpy", num_threads=threads)
+            return Codes((Ragged.of(rows),))
+        coded = list(map(bytes, buffers))
+        sizes = np.fromiter(map(len, coded), np.int64, len(coded))
+        offsets = np.concatenate(([0], np.cumsum(sizes // 4)))
+        return Codes((Ragged(np.frombuffer(b"".join(coded), np.int32), offsets),))
 
     def offsets(self, batch: Sequence[str]) -> Codes:
         found = self._processor.encode(list(batch), return_type="offset_mapping", return_bytes=True)
@@ -102,6 +103,12 @@ class SentencePiece(TextTokenizer):
 
     def decode(self, codes: Codes) -> list[str]:
         return list(self._processor.decode([row.tolist() for row in codes.ids]))
+
+
+def _bytes(text: bool, piece: str, byte: bool) -> bytes:
+    if not text:
+        return b""
+    return bytes([int(piece[3:5], 16)]) if byte else piece.replace("▁", " ").encode()
 
 
 def load(reference: str, options: Options) -> SentencePiece:
