@@ -22,10 +22,10 @@ class Recogniser(Protocol):
     english: bool
 
     def fingerprint(self, vocabulary: Sequence[str] | None = None) -> str:
-        """Of its weights, its software, and the words it is held to."""
+        """Of its weights, its software, and the lines it is held to."""
 
     def hear(self, clip: np.ndarray, vocabulary: Sequence[str] | None = None) -> str:
-        """The words of a clip (frames,), of the vocabulary alone where one is given."""
+        """The words of a clip (frames,), where there is a vocabulary (lines) of that alone."""
 
 
 @cache

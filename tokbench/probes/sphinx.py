@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ MODELS = (
     "model/en-us/en-us/transition_matrices", "model/en-us/en-us/feat.params",
 )  # fmt: skip
 
+PAIRED = 0.9
+"""How likely a word of a vocabulary follows the word before it as it does there."""
+
 
 class PocketSphinx:
-    """Recognises English: any, by the packaged trigram model, or under a vocabulary any row of
-    its words, all alike likely. Each clip is heard by itself: cepstral means, and the noise that is
+    """Recognises English: any, by the packaged trigram model, or the words of a vocabulary alone
+    (see `_model`). Each clip is heard by itself: cepstral means, and the noise that is
     taken away, are of that clip, so that it is heard alike in any order."""
 
     name = "pocketsphinx"
@@ -38,7 +42,7 @@ class PocketSphinx:
 
     def fingerprint(self, vocabulary: Sequence[str] | None = None) -> str:
         """Of the models, the package, and the words it is held to."""
-        mark = sha256(fingerprint(self._paths, "pocketsphinx"), "clip by clip")[:8]
+        mark = sha256(fingerprint(self._paths, "pocketsphinx"), "clip by clip, pairs")[:8]
         return mark if vocabulary is None else sha256(mark, *vocabulary)[:8]
 
     def hear(self, clip: np.ndarray, vocabulary: Sequence[str] | None = None) -> str:
@@ -67,16 +71,33 @@ class PocketSphinx:
                 name = f"under-{sha256(*vocabulary)[:8]}"
                 with tempfile.TemporaryDirectory() as folder:  # the decoder reads files only
                     path = Path(folder) / "words.arpa"
-                    path.write_text(_unigrams(vocabulary), encoding="utf-8")
+                    path.write_text(_model(vocabulary), encoding="utf-8")
                     decoder.add_lm_file(name, str(path))
                 decoder.activate_search(name)
             self._under = vocabulary
         return decoder
 
 
-def _unigrams(words: Sequence[str]) -> str:
-    """An ARPA language model under which every word, and the end, is alike likely."""
-    each = -math.log10(len(words) + 1)
-    lines = [f"{each:.6f}\t{word}" for word in [*sorted(set(words)), "</s>"]]
-    listed = "\n".join(["-99\t<s>", *lines])
-    return f"\\data\\\nngram 1={len(lines) + 1}\n\n\\1-grams:\n{listed}\n\n\\end\\\n"
+def _model(lines: Sequence[str]) -> str:
+    """An ARPA language model of the words of some lines. Of one line: any row of its words, every
+    word and the end alike likely. Of several: with `PAIRED` probability a word is one of those
+    that follow the word before it in the lines, else any."""
+    rows = [["<s>", *line.split(), "</s>"] for line in lines]
+    words = sorted({word for row in rows for word in row[1:]})
+    each = 1 / len(words)
+    follow: dict[str, set[str]] = {}
+    for row in rows if len(lines) > 1 else ():
+        for word, after in pairwise(row):
+            follow.setdefault(word, set()).add(after)
+    # what is left to the other words, as a share of what they have among all words
+    back = {word: (1 - PAIRED) / (1 - each * len(there)) for word, there in follow.items()}
+    ones = [f"{log10(each):.6f}\t{word}\t{log10(back.get(word, 1)):.6f}" for word in words]
+    twos = [
+        f"{log10(PAIRED / len(there)):.6f}\t{word} {after}"
+        for word, there in sorted(follow.items())
+        for after in sorted(there)
+    ]
+    grams = [[f"-99\t<s>\t{log10(back.get('<s>', 1)):.6f}", *ones], *([twos] if twos else [])]
+    counts = "\n".join(f"ngram {n}={len(found)}" for n, found in enumerate(grams, 1))
+    bodies = "\n\n".join("\n".join([f"\\{n}-grams:", *found]) for n, found in enumerate(grams, 1))
+    return f"\\data\\\n{counts}\n\n{bodies}\n\n\\end\\\n"

@@ -75,8 +75,8 @@ def texts(pair: Pair, probe: Any, vocabulary: str) -> dict[str, str | tuple[str,
     under = None
     if vocabulary == "note" and notes.get("vocabulary"):
         said = notes["vocabulary"]
-        listed = said.split() if isinstance(said, str) else said
-        under = sorted({normalised(str(word)) for word in listed} - {""})
+        lines = said.splitlines() if isinstance(said, str) else said
+        under = sorted({normalised(str(line)) for line in lines} - {""})
     if reason := _unfit(pair, probe, vocabulary, under):
         return dict.fromkeys(COMPARED, reason)
     before, after = pair.mono("raw", probe.rate)
@@ -115,8 +115,9 @@ class WER(Probed):
     is expected. Texts are brought to NFKC, small letters, without punctuation; numbers are not
     spelt out. recogniser: `pocketsphinx` (English, models in the wheel) or a Whisper of the hub
     (`openai/whisper-small`). vocabulary: `open`, or `note`: the recogniser may hear no words but
-    those in the clip's note `vocabulary`, all alike likely. Clips without transcript are left out
-    and counted; a silent output has every word deleted."""
+    those in the clip's note `vocabulary`: of one line any row of its words, all alike likely; of
+    several lines (the sentences that may be said) a word mostly follows another as there. Clips
+    without transcript are left out and counted; a silent output has every word deleted."""
 
     name = "wer"
     statistics = ("heard",)
