@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from tokbench.errors import UserError, one_line
+from tokbench.probes.weights import may_fetch
 
 
 def require_hub(what: str, instead: str) -> None:
@@ -19,6 +20,7 @@ def require_hub(what: str, instead: str) -> None:
 
     what: the thing wanted; instead: what the user can do without a network.
     """
+    may_fetch(what)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     reason = (

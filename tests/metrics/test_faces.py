@@ -1,6 +1,7 @@
 """F-Sim: who is who, TokBench's buckets, faces that are not there, and the kept originals."""
 
 import importlib.util
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from tokbench.image.generated import faces_mini
 from tokbench.media import EncodedMedia, MediaBatch
 from tokbench.metrics.image import faces
 from tokbench.probes import kept
-from tokbench.probes.faces import boxes_of, face_probe, faces_of
+from tokbench.probes.faces import PROBES, boxes_of, face_probe, faces_of
+from tokbench.registry import locate
 from tokbench.runner import evaluate
 from tokbench.task import MetricUse, Task, load_task
 from tokbench.types import Codes, Sample
@@ -171,6 +173,29 @@ def test_insightface_without_a_network_says_where_the_weights_go(tmp_path, monke
     monkeypatch.setattr(storage, "download", offline)
     why = ArcFace().missing()
     assert "OSError: no network" in why and "antelopev2.zip" in why and "\n" not in why
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("insightface") is None, reason="needs the extra 'insightface'"
+)
+def test_a_task_is_shown_without_fetching(tmp_path, monkeypatch, capsys):
+    from insightface.utils import storage
+
+    from tokbench.cli import main
+
+    asked = []
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(storage, "download", lambda *_, **__: asked.append(1))
+    monkeypatch.setattr(faces, "face_probe", cache(lambda name: locate(PROBES[name])()))
+    task = (
+        'name = "arc"\ntitle = "faces"\nmodality = "image"\ndataset = "faces-mini"\n'
+        'main = "f-sim-insightface"\n'
+        'metrics = [{ name = "f-sim", options = { probe = "insightface" } }]\n'
+    )
+    (tmp_path / "arc.toml").write_text(task)
+    assert main(["show", str(tmp_path / "arc.toml")]) == 0
+    assert "weights:missing" in capsys.readouterr().out and not asked
+    assert faces.face_probe("insightface").missing() and asked  # but measured, it is asked for
 
 
 @pytest.mark.skipif(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import UserError, near
+from tokbench.errors import UserError, near, one_line
 from tokbench.files import builtin
 from tokbench.registry import METRICS, TOKENIZERS
 
@@ -72,6 +72,15 @@ def _unordered(kind: str) -> list[tuple[str, str, str]]:
     return rows
 
 
+def _described(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: {one_line(error)}") from error
+
+
 def show_name(options: argparse.Namespace, given: list[str]) -> int:
     """Print everything about a name, whatever kinds of thing bear it."""
     name = options.name
@@ -80,6 +89,8 @@ def show_name(options: argparse.Namespace, given: list[str]) -> int:
     found = [kind for kind in kinds if name in names[kind]]
     if not found and name.startswith("text-"):
         found = ["suites"]
+    if not found and name.endswith(".toml") and Path(name).is_file():
+        found = ["tasks" if "metrics" in _described(Path(name)) else "datasets"]
     if not found and (":" in name or Path(name).exists()):
         found = ["tokenizers"]
     if not found:
@@ -141,19 +152,22 @@ def _show_metric(name: str) -> None:
 
 
 def _show_task(name: str) -> None:
+    from tokbench.probes.weights import nothing_fetched
     from tokbench.task import load_task
 
     task = load_task(name)
+    with nothing_fetched():
+        signatures, fingerprint = [metric.signature() for metric in task.made], task.fingerprint()
     _print({
         "task": name, "title": task.title, "description": task.description,
         "dataset": task.dataset + (f", split {task.split}" if task.split else ""),
         "sample": task.unit, "main score": task.main,
         "shards": f"{task.shard_samples:,} samples or {task.shard_bytes >> 20} MiB at most",
-        "fingerprint": task.fingerprint()[:16],
+        "fingerprint": fingerprint[:16],
     })  # fmt: skip
     print("metrics")
-    for metric in task.made:
-        print(f"  {metric.signature()}")
+    for signature in signatures:
+        print(f"  {signature}")
 
 
 def _show_dataset(name: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tokbench.errors import MissingExtra, UserError, one_line
 from tokbench.files import sha256, sha256_file
+from tokbench.probes.weights import may_fetch
 
 PACK = "antelopev2"
 """insightface's model pack that TokBench uses: glintr100 (ResNet-100 ArcFace), SCRFD-10G."""
@@ -46,6 +47,7 @@ class ArcFace:
         folder = Path.home() / ".insightface" / "models" / PACK
         why = ""
         if not list(folder.rglob(_RECOGNITION)):
+            may_fetch(f"insightface's {PACK}")
             from insightface.utils import storage
 
             try:

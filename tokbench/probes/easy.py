@@ -16,6 +16,7 @@ from tokbench.errors import MissingExtra, UserError, one_line
 from tokbench.files import sha256, sha256_file
 from tokbench.image.pictures import save_png
 from tokbench.image.words import Word
+from tokbench.probes.weights import fetching
 
 
 class Easy:
@@ -33,8 +34,11 @@ class Easy:
         import easyocr
 
         try:
-            return easyocr.Reader(["en"], quantize=False, verbose=False)
-        except (OSError, AssertionError) as error:  # no network, or not the file that it expects
+            return easyocr.Reader(
+                ["en"], quantize=False, verbose=False, download_enabled=fetching()
+            )
+        # No network, or not the file that it expects.
+        except (OSError, AssertionError) as error:
             raise UserError(
                 f"easyocr has no weights here and cannot fetch them ({one_line(error)}); with a "
                 "network: python -c \"import easyocr; easyocr.Reader(['en'])\", then copy "

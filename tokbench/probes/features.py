@@ -106,6 +106,7 @@ class TorchFidelity:
 
         file = f"{dinov2.MODEL_METADATA[self.name]}_pretrain.pth"
         if weights.found(file) is None:
+            weights.may_fetch(self.name)
             self._network  # noqa: B018  fetched by the library
         path = weights.found(file)
         if path is None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tokbench.errors import MissingExtra, UserError, one_line
 from tokbench.files import sha256
+from tokbench.probes.weights import may_fetch
 
 TRUNKS = {
     "alex": ("AlexNet_Weights", 31),
@@ -48,13 +49,15 @@ class Perceptual:
         import torch
         import torchvision
 
+        url = getattr(torchvision.models, TRUNKS[self.net][0]).IMAGENET1K_V1.url
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        if not (folder / url.rpartition("/")[2]).is_file():
+            may_fetch(f"the weights of LPIPS's {self.net} trunk")
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
                 warnings.simplefilter("ignore")  # lpips calls torchvision by older names
                 return lpips.LPIPS(net=self.net, verbose=False).eval()
         except Exception as error:  # of torch.hub, urllib and the file system
-            url = getattr(torchvision.models, TRUNKS[self.net][0]).IMAGENET1K_V1.url
-            folder = Path(torch.hub.get_dir()) / "checkpoints"
             raise UserError(
                 f"the weights of LPIPS's {self.net} trunk cannot be fetched "
                 f"({type(error).__name__}: {one_line(error)[:80]}); put {url} into {folder}"

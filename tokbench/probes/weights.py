@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from tokbench.errors import UserError, one_line
 from tokbench.files import cache_dir, sha256_file
 
 VARIABLE = "TOKBENCH_WEIGHTS"
+_ALLOWED = ContextVar("fetching is allowed", default=True)
+
+
+@contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """Within it nothing is downloaded: to be told what a task measures is no reason to."""
+    before = _ALLOWED.set(False)
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(before)
+
+
+def fetching() -> bool:
+    """False within `nothing_fetched`."""
+    return _ALLOWED.get()
+
+
+def may_fetch(what: str) -> None:
+    """Raise `UserError` within `nothing_fetched`."""
+    if not fetching():
+        raise UserError(f"{what}: not on this machine; fetched when it is first measured with")
 
 
 def hub_folder() -> Path:
@@ -39,6 +64,7 @@ def weights(name: str, url: str, digest: str) -> Path:
     path = found(name, digest)
     if path is not None:
         return path
+    may_fetch(name)
     target = cache_dir() / "weights" / name
     import torch
 
