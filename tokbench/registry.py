@@ -93,7 +93,7 @@ TOKENIZERS = Registry(
         "vorbis": _audio("codecs", "vorbis", "Ogg Vorbis at a quality, vorbis:4"),
         "flac": _audio("codecs", "FLAC", "lossless, 16 bits"),
         "neural-codec": _audio(
-            "neural", "load", "EnCodec, DAC, Mimi, X-Codec of transformers: folder or hub id"
+            "neural", "load", "EnCodec, DAC, Mimi, X-Codec … of transformers: folder or hub id"
         ),
         "snac": _audio("multirate", "load", "SNAC, its levels at several rates: folder, hub"),
         "other-utterance": _audio(

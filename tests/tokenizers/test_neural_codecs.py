@@ -1,5 +1,6 @@
 """Neural codecs of transformers, tiny and with random weights: each path from end to end."""
 
+import importlib
 import json
 
 import numpy as np
@@ -50,6 +51,41 @@ CONFIGS = {
     }),
 }  # fmt: skip
 
+_HEARS = transformers.Wav2Vec2BertConfig(
+    hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+    output_hidden_size=24, conv_depthwise_kernel_size=3, add_adapter=False,
+)  # fmt: skip
+_SECOND = {
+    "semantic_model_config": _HEARS, "hidden_size": 32, "intermediate_size": 32,
+    "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
+    "encoder_hidden_size": 8, "quantization_dim": 56, "quantization_levels": [4, 4, 4],
+}  # fmt: skip
+HIGGS = {
+    "higgs": ("HiggsAudioV2Tokenizer", {
+        "sample_rate": 16_000,
+        "acoustic_model_config": transformers.DacConfig(
+            encoder_hidden_size=8, downsampling_ratios=[8, 5, 4, 2], decoder_hidden_size=32,
+            upsampling_ratios=[8, 5, 4, 2], hidden_size=16, codebook_dim=4,
+        ),
+        "semantic_model_config": transformers.HubertConfig(
+            hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+            conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+        ),
+        "target_bandwidths": [0.5, 1, 2], "codebook_size": 16, "codebook_dim": 8,
+    }),
+}  # fmt: skip
+FSQ = {"xcodec2": ("Xcodec2", _SECOND), "neucodec": ("NeuCodec", _SECOND)}
+LATENT = {
+    "vibevoice": ("VibeVoiceAcousticTokenizer", {
+        "hidden_size": 8, "num_filters": 4, "downsampling_ratios": [2, 4, 5], "depths": [1] * 4,
+    }),
+    "pocket-tts": ("PocketTTSAudioTokenizer", {
+        "hidden_size": 32, "num_filters": 4, "upsampling_ratios": [4, 2], "num_hidden_layers": 1,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16,
+        "intermediate_size": 32, "sliding_window": 16, "upsample_groups": 32, "latent_dim": 6,
+    }),
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
@@ -58,7 +94,7 @@ def model(tmp_path_factory):
 
     def folder(name):
         if name not in made:
-            kind, options = CONFIGS[name]
+            kind, options = (CONFIGS | HIGGS | FSQ | LATENT)[name]
             torch.manual_seed(0)
             config = getattr(transformers, f"{kind}Config")(**options)
             made[name] = tmp_path_factory.mktemp(name)
@@ -106,6 +142,70 @@ def test_fewer_codebooks_are_a_prefix(model, name):
     assert len(few.levels) == 1 and (few.ids.values == all_of_them.ids.values).all()
     assert np.abs(first.decode(few)[0] - whole.decode(all_of_them)[0]).max() > 0
     assert first.fingerprint() != whole.fingerprint()
+
+
+@pytest.mark.parametrize("name", LATENT)
+def test_continuous(model, name):
+    tokenizer = load_tokenizer(f"neural-codec:{model(name)}")
+    spec, batch = tokenizer.spec, clips(1)
+    assert spec.kind == "continuous" and spec.vocabulary == () and spec.sample_rate == 24_000
+    codes = tokenizer.encode(batch)
+    assert not codes.levels
+    for clip, latents in zip(batch, codes.latents, strict=True):
+        assert len(latents) == -(-clip.shape[1] * spec.rate // spec.sample_rate)
+    copies = tokenizer.decode(Codes.from_bytes(codes.to_bytes()))
+    assert [c.shape for c in copies] == [c.shape for c in batch]
+    assert np.abs(copies[0]).max() > 0
+    assert (tokenizer.encode(batch[1:]).latents[0] == codes.latents[1]).all()  # nothing is sampled
+    with pytest.raises(UserError, match="codebooks"):
+        load_tokenizer(f"neural-codec:{model(name)}?codebooks=2")
+
+
+def torchaudio():
+    try:
+        return importlib.import_module("torchaudio")
+    except Exception:  # not here, or of another build than torch
+        return None
+
+
+@pytest.mark.skipif(torchaudio() is not None, reason="torchaudio is here")
+@pytest.mark.parametrize("kind", ["higgs_audio_v2_tokenizer", "xcodec2", "neucodec"])
+def test_without_torchaudio_it_is_one_line(tmp_path, kind):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(UserError, match="pip install torchaudio"):
+        load_tokenizer(f"neural-codec:{tmp_path}")
+
+
+@pytest.mark.skipif(torchaudio() is None, reason="needs a torchaudio of torch's own build")
+def test_higgs(model):
+    tokenizer = load_tokenizer(f"neural-codec:{model('higgs')}")
+    assert tokenizer.spec.vocabulary == (16,) * 10 and tokenizer.spec.rate == 500
+    batch = clips(1, (9000, 6017))
+    codes = tokenizer.encode(batch)
+    copies = tokenizer.decode(Codes.from_bytes(codes.to_bytes()))
+    assert all(
+        c.shape == b.shape and np.isfinite(c).all() for c, b in zip(copies, batch, strict=True)
+    )
+    few = load_tokenizer(f"neural-codec:{model('higgs')}?codebooks=1").encode(batch)
+    assert len(few.levels) == 1 and (few.ids.values == codes.ids.values).all()
+
+
+@pytest.mark.skipif(torchaudio() is None, reason="needs a torchaudio of torch's own build")
+@pytest.mark.parametrize("name", FSQ)
+def test_one_level_of_fsq(model, name):
+    tokenizer = load_tokenizer(f"neural-codec:{model(name)}")
+    assert tokenizer.spec.vocabulary == (64,) and tokenizer.spec.sample_rate == 16_000
+    assert tokenizer.spec.rate == 50
+    batch = clips(1, (9000, 6017))
+    codes = tokenizer.encode(batch)
+    frames = [len(codes.levels[0][row]) for row in (0, 1)]
+    assert all(abs(n - len(c[0]) / 320) < 1.1 for n, c in zip(frames, batch, strict=True))
+    copies = tokenizer.decode(Codes.from_bytes(codes.to_bytes()))
+    assert all(np.isfinite(copy).all() and np.abs(copy).max() > 0 for copy in copies)
+    assert tokenizer.output_rate == (24_000 if name == "neucodec" else None)
+    seconds = copies[0].shape[1] / (tokenizer.output_rate or 16_000)
+    assert abs(seconds - 9000 / 16_000) < 0.02
+    assert (tokenizer.encode(batch[1:]).ids[0] == codes.ids[1]).all()
 
 
 def test_loudness_of_chunks_is_counted(model):

@@ -1,4 +1,4 @@
-"""Neural codecs of transformers: EnCodec, DAC, Mimi and X-Codec, from a folder or the hub."""
+"""Neural codecs of transformers, from a folder or the hub: what they share, EnCodec, DAC, Mimi."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from tokbench.audio.clips import soundfile_needed
 from tokbench.errors import UserError, near, one_line
 from tokbench.hub import require_hub
+from tokbench.lookup import locate
 from tokbench.specs import Options
 from tokbench.tokenizers.audio.adapter import AudioTokenizer, lengths
 from tokbench.tokenizers.pytorch import device_of, digest, needed
@@ -35,7 +36,7 @@ class NeuralCodec(AudioTokenizer):
         self.spec = TokenizerSpec(
             modality="audio",
             algorithm=f"{type(model).__name__}, {levels} of {self.most(self.config)} codebooks",
-            vocabulary=(int(self.config.codebook_size),) * levels,
+            vocabulary=(self.size,) * levels,
             rate=levels * self.frame_rate if self.frame_rate else None,
             sample_rate=self.sample_rate,
             channels=int(getattr(self.config, "audio_channels", 1)),
@@ -49,13 +50,25 @@ class NeuralCodec(AudioTokenizer):
         return int(self.config.sampling_rate)
 
     @property
+    def size(self) -> int:
+        """Ids of each codebook."""
+        return int(self.config.codebook_size)
+
+    @property
     def frame_rate(self) -> float | None:
         """Frames of ids per second; None where chunks overlap."""
         return self.sample_rate / int(self.config.hop_length)
 
     @classmethod
+    def requirements(cls) -> None:
+        """Raise `UserError` where a library is missing that this model alone needs."""
+
+    def ready(self, reference: str, revision: str | None) -> None:
+        """What is loaded beside the model, from its folder or repository."""
+
+    @classmethod
     def most(cls, config: Any) -> int:
-        """The codebooks that the model has."""
+        """The codebooks that the model has; 0: it is continuous."""
         raise AttributeError(f"{cls.__name__} does not count its codebooks")
 
     def codes_of(self, wave: Any) -> Any:
@@ -91,7 +104,8 @@ class NeuralCodec(AudioTokenizer):
         with torch.inference_mode():
             for row, frames in enumerate(codes.extra["frames"].tolist()):
                 ids = torch.from_numpy(_grid(codes, row))[None].to(self.device)
-                clips.append(self.wave_of(ids).float().cpu().numpy()[:, :frames])
+                length = frames * (self.output_rate or self.sample_rate) // self.sample_rate
+                clips.append(self.wave_of(ids).float().cpu().numpy()[:, :length])
         return clips
 
     def padded(self, wave: Any, multiple: int) -> Any:
@@ -133,28 +147,6 @@ class Mimi(NeuralCodec):
 
     def codes_of(self, wave: Any) -> Any:
         return self.model.encode(wave, num_quantizers=self.levels).audio_codes
-
-    def wave_of(self, ids: Any) -> Any:
-        return self.model.decode(ids).audio_values[0]
-
-
-class XCodec(NeuralCodec):
-    """X-Codec: acoustic and semantic features quantised together."""
-
-    kind = "XcodecModel"
-
-    @property
-    def sample_rate(self) -> int:
-        return int(self.config.sample_rate)
-
-    @classmethod
-    def most(cls, config: Any) -> int:
-        return int(config.num_quantizers)
-
-    def codes_of(self, wave: Any) -> Any:
-        wave = self.padded(wave, math.prod(self.config.acoustic_model_config.downsampling_ratios))
-        most = max(self.config.target_bandwidths)
-        return self.model.encode(wave, bandwidth=most).audio_codes[:, : self.levels]
 
     def wave_of(self, ids: Any) -> Any:
         return self.model.decode(ids).audio_values[0]
@@ -215,8 +207,12 @@ class EnCodec(NeuralCodec):
         return clips
 
 
-KINDS: dict[str, type[NeuralCodec]] = {
-    "dac": DAC, "encodec": EnCodec, "mimi": Mimi, "xcodec": XCodec,
+KINDS = {
+    "dac": "neural:DAC", "encodec": "neural:EnCodec", "mimi": "neural:Mimi",
+    "xcodec": "semantic:XCodec", "higgs_audio_v2_tokenizer": "semantic:Higgs",
+    "xcodec2": "semantic:XCodec2", "neucodec": "semantic:NeuCodec",
+    "vibevoice_acoustic_tokenizer": "latent:VibeVoice",
+    "pocket_tts_audio_tokenizer": "latent:PocketTTS",
 }  # fmt: skip
 """Adapters by the `model_type` of a config.json."""
 
@@ -243,21 +239,24 @@ def load(reference: str, options: Options) -> NeuralCodec:
     else:
         reference, config_path = str(folder), folder / "config.json"
     model_type = _model_type(config_path)
-    kind = KINDS[model_type]
+    kind: type[NeuralCodec] = locate(f"tokbench.tokenizers.audio.{KINDS[model_type]}")
+    kind.requirements()
     device = device_of(options)
-    made = getattr(transformers, kind.kind, None)
-    if made is None:
+    maker = getattr(transformers, kind.kind, None)
+    if maker is None:
         raise UserError(
             f"{options.name}: transformers {transformers.__version__} has no {kind.kind}"
         )
     transformers.utils.logging.disable_progress_bar()
     try:
-        model = made.from_pretrained(reference, revision=revision or None)
+        model = maker.from_pretrained(reference, revision=revision or None)
     except Exception as error:
         raise UserError(f"{options.name}: cannot be loaded: {one_line(error)}") from error
     most = kind.most(model.config)
-    levels = options.integer("codebooks", most, 1, most)
-    return kind(options.name, model, levels, reference, device)
+    levels = options.integer("codebooks", most, 1, most) if most else 0
+    made = kind(options.name, model, levels, reference, device)
+    made.ready(reference, revision or None)
+    return made
 
 
 def _from_hub(reference: str, revision: str | None) -> Path:
