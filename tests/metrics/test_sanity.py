@@ -29,6 +29,10 @@ def test_what_is_counted(monkeypatch):
     floor = distortion.si_sdr(CLIP[0], CLIP[0][::-1])
     below = distortion.si_sdr(CLIP[0], other[0]) < floor
     assert found["below-floor"].tolist() == [0, 0, int(below), 0] and below
+    # An offset makes a clip no worse than itself played backwards, and silence no sound.
+    offset = np.full_like(CLIP, 0.5)
+    shifted = encoded((offset, offset * 0.9), (offset + CLIP, noisy + 0.4))
+    assert not sanity(shifted).columns["below-floor"].any()
     # A wrong measure is found: one that gives an identical clip 60 dB.
     monkeypatch.setattr(distortion, "si_sdr", lambda a, b, zero_mean=False: 60.0)
     assert sanity(encoded((CLIP, CLIP))).columns["off-cap"].tolist() == [1]

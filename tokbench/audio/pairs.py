@@ -64,6 +64,11 @@ class Pair:
         return self._mono[key]
 
     @cached_property
+    def kept(self) -> dict[str, tuple[np.ndarray, ...]]:
+        """What several metrics make of a view, by its name."""
+        return {}
+
+    @cached_property
     def _mono(self) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
         return {}
 

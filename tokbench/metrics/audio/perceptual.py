@@ -78,6 +78,22 @@ class PESQ(Probed):
 STOI_SECONDS = 0.4
 
 
+STOI_RATE = 10_000
+
+
+def _for_stoi(pair: Pair, which: str) -> tuple[np.ndarray, np.ndarray]:
+    """A view at 10 kHz by pystoi's own resampler, once for STOI and ESTOI."""
+    from pystoi.utils import resample_oct
+
+    if pair.rate == STOI_RATE:
+        return pair.mono(which)
+    if which not in pair.kept:
+        pair.kept[which] = tuple(
+            resample_oct(clip, STOI_RATE, pair.rate) for clip in pair.mono(which)
+        )
+    return pair.kept[which]
+
+
 def stoi(encoded: EncodedMedia, extended: str = "no") -> Statistic:
     """STOI or ESTOI of each clip said to be speech, raw and aligned."""
     module = optional("pystoi", "audio")
@@ -88,9 +104,10 @@ def stoi(encoded: EncodedMedia, extended: str = "no") -> Statistic:
         a, b = pair.mono(which)
         if len(a) < STOI_SECONDS * pair.rate:
             return "short"
+        a, b = _for_stoi(pair, which)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", RuntimeWarning)
-            found = module.stoi(a, b, pair.rate, extended=extended == "yes")
+            found = module.stoi(a, b, STOI_RATE, extended=extended == "yes")
         # pystoi warns and gives 1e-5 where fewer than 30 loud frames are left
         few = any("Not enough STFT frames" in str(warning.message) for warning in warned)
         return "short" if few else float(found)

@@ -15,7 +15,7 @@ def torchaudio_needed() -> None:
         import torchaudio  # noqa: F401
     except Exception as error:  # another CUDA than torch's is a RuntimeError
         raise UserError(
-            f"this codec's features need torchaudio ({one_line(error)[:90]}): pip install torchaudio"
+            f"this codec needs torchaudio ({one_line(error)[:90]}): pip install torchaudio"
         ) from error
 
 
