@@ -9,9 +9,9 @@ about 2048 · (2⁻¹⁶)² / 12 = 4·10⁻⁸.
 
 **Symmetric forms.** With Σ₁ = A Aᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of the
 symmetric Aᵀ Σ₂ A: real and never negative but for rounding, which is cut off at 0. No matrix square
-root is taken, and nothing imaginary can arise. A comes from Cholesky's decomposition with pivots,
-which ends at the rank of Σ₁: for n below d the second step is n × n. It is kept with the reference:
-many distances to one reference factor it once.
+root is taken, and nothing imaginary can arise. A comes from Cholesky's decomposition; where Σ₁ has not
+full rank from that with pivots, which ends at the rank: for n below d the second step is n × n. It
+is kept with the reference: many distances to one reference factor it once.
 """
 
 from __future__ import annotations
@@ -69,17 +69,23 @@ class Gaussian:
         total = sums[-1, :-1].astype(np.float64)
         mean = total * (STEP / n)
         products = sums[:-1, :-1].astype(np.float64)
-        products -= np.outer(total, total / n)
+        total /= np.sqrt(n)
+        products -= np.outer(total, total)  # symmetric to the bit, as the sums are
         products *= STEP * STEP / (n - 1)
-        return cls(n, mean, (products + products.T) / 2)
+        return cls(n, mean, products)
 
     @cached_property
-    def factor(self) -> tuple[np.ndarray, np.ndarray]:
+    def factor(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Lower triangular L (d, rank) and the order of the rows and columns in which L Lᵀ is the
-        covariance."""
+        covariance; None: as they are."""
         from scipy.linalg import lapack
 
-        lower, order, rank, _ = lapack.dpstrf(self.covariance, lower=1)
+        # Transposed, a symmetric matrix is itself, in LAPACK's own order of memory.
+        if self.n > len(self.mean):
+            lower, failed = lapack.dpotrf(self.covariance.T, lower=1, clean=1)
+            if not failed:
+                return lower, None
+        lower, order, rank, _ = lapack.dpstrf(self.covariance.T, lower=1)
         return np.asfortranarray(np.tril(lower)[:, :rank]), order - 1
 
 
@@ -91,9 +97,11 @@ def distance(reference: Gaussian, other: Gaussian) -> float:
     lower, order = reference.factor
     root = 0.0
     if lower.shape[1]:
-        inner = np.asfortranarray(other.covariance[np.ix_(order, order)])
+        inner = other.covariance
+        if order is not None:
+            inner = inner[np.ix_(order, order)]
         if lower.shape[0] == lower.shape[1]:  # Lᵀ Σ₂ L, the lower half of it alone
-            inner, _ = lapack.dsygst(inner, lower, itype=2, lower=1, overwrite_a=1)
+            inner, _ = lapack.dsygst(inner.T, lower, itype=2, lower=1)
         else:
             inner = lower.T @ inner @ lower
         values = linalg.eigvalsh(inner, lower=True, driver="evd", check_finite=False)

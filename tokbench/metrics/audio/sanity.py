@@ -52,7 +52,8 @@ class Sanity(Metric):
     invariant, `sanity/sdr-below-si-sdr` (SI-SDR is one tap of SDR's 512 and never above it),
     `sanity/off-cap` (a clip that came back bit for bit has an SI-SDR of 100 dB; `sanity/identical`
     counts such clips), and `sanity/below-floor` (SI-SDR without means, aligned or not, below
-    that of the original played backwards: the output has less to do with the clip than another sound has).
+    that of the original played backwards: the output has less to do with the clip than another
+    sound has).
     Floors and other sounds are meant to break the last. That quality rises with codebooks is
     checked over the points of a curve, by `tokbench rate`."""
 
