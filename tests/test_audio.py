@@ -1,5 +1,7 @@
 """Clips through a tokenizer and back: rates, channels, lengths, what is no clip."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,7 +10,8 @@ from tokbench.audio.clips import fit, read_clip, resampled, restored
 from tokbench.bench import Job, open_bench
 from tokbench.runner import evaluate
 from tokbench.task import Task
-from tokbench.types import Sample, TokenizerSpec
+from tokbench.tokenizers.audio.adapter import AudioTokenizer, lengths
+from tokbench.types import Codes, Ragged, Sample, TokenizerSpec
 
 
 def tone(rate=16_000, seconds=0.5, channels=1, hertz=440.0):
@@ -93,3 +96,40 @@ def test_a_folder_with_transcripts(tmp_path):
     [shard] = bench.source.plan(None)
     [sample] = bench.source.read_media(shard[0]).samples
     assert (sample.name, sample.rate, sample.notes) == ("a", 16_000, {"transcript": "hello"})
+
+
+class Told(AudioTokenizer):
+    """Its decoder speaks a transcript: what is passed on is paid for, and nothing is seen."""
+
+    name, seen = "told", []
+
+    def __init__(self):
+        self.spec = TokenizerSpec(modality="audio", vocabulary=(2,), sample_rate=8000, channels=1)
+
+    def identity(self):
+        return ("told",)
+
+    def encode(self, batch):
+        said = [str(notes["transcript"]).encode() for notes in self.notes]
+        bits = np.array([8 * len(each) for each in said], np.int64)
+        ids = Ragged.of([np.zeros(1, np.int64) for _ in batch])
+        text = np.frombuffer(b"".join(said), np.uint8)
+        extra = {"text": text, "characters": bits // 8, **lengths(batch)}
+        return Codes((ids,), side_bits=bits, extra=extra)
+
+    def decode(self, codes):
+        self.seen.append(self.notes)
+        return [np.full((1, n), 0.1, np.float32) for n in codes.extra["frames"].tolist()]
+
+
+def test_a_decoder_told_the_transcript_pays_for_it(tmp_path, monkeypatch):
+    root = tmp_path / "clips"
+    root.mkdir()
+    soundfile.write(root / "a.wav", np.sin(np.arange(8000) / 9) / 2, 8000)
+    said = {"name": "a", "transcript": "ten characters and more"}
+    (root / "annotations.jsonl").write_text(json.dumps(said))
+    monkeypatch.setattr("mocks.clips.Told", Told, raising=False)
+    record, _ = evaluate(Job("mocks.clips:Told", task(), str(root)), tmp_path / "runs")
+    value = {score.name: score.value for score in record.scores}
+    assert value["bits-per-second"] == 1 + 8 * len(said["transcript"])
+    assert Told.seen == [()]

@@ -376,3 +376,12 @@ def test_registries_and_listing_agree() -> None:
     assert sorted(names_of("metrics")) == sorted(METRICS)
     assert sorted(names_of("tokenizers")) == sorted(TOKENIZERS)
     assert os.environ.get("TOKBENCH_CACHE")  # the tests never use the user's cache
+
+
+def test_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKBENCH_WEIGHTS", "/elsewhere")
+    assert "--weights: no folder" in called("eval", "bytes", "--weights", tmp_path / "none").err
+    asked = ["eval", "bytes", "--task", "numbers", "--limit", "1", "--out", tmp_path / "runs"]
+    assert called(*asked, "--weights", tmp_path).code == 0
+    first, second = os.environ["TOKBENCH_WEIGHTS"].split(os.pathsep)
+    assert first == str(tmp_path.resolve()) and second == "/elsewhere"

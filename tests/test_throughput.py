@@ -6,14 +6,16 @@ import csv
 import io
 import json
 import math
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mocks.command import called, refused
 
-from tokbench.results import peak_memory
+from tokbench.results import device_memory, peak_memory
 from tokbench.throughput import measure
 from tokbench.throughput.inputs import ADVERSARIAL, Corpus, corpora
 from tokbench.throughput.isolated import Isolated, Raised, TooLong
@@ -284,3 +286,16 @@ def test_peak_memory_is_that_of_this_program_alone() -> None:
 )
 def test_bad_input_gets_one_line(arguments: str, message: str) -> None:
     refused(called(*arguments.split()), message)
+
+
+def test_memory_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True, device_count=lambda: 2,
+        max_memory_allocated=lambda device: (3 << 20, 0)[device],
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert device_memory() == 3
+    cuda.is_initialized = lambda: False
+    assert device_memory() is None
+    monkeypatch.delitem(sys.modules, "torch")
+    assert device_memory() is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 
-from tokbench.errors import near
+from tokbench.errors import UserError, near
 
 FORMATS = ("table", "json", "csv", "md")
 
@@ -100,6 +102,26 @@ def rates(text: str) -> list[float]:
     if not all(0 < rate < float("inf") for rate in found):
         raise argparse.ArgumentTypeError(f"'{text}' is not a list of rates above 0: 0.25,0.5")
     return found
+
+
+def weights_argument(parser: argparse.ArgumentParser) -> None:
+    """Where trained weights lie that no wheel carries."""
+    parser.add_argument(
+        "--weights", metavar="DIR",
+        help="a folder of weights that metrics would fetch (Inception, CLIP, …)",
+    )  # fmt: skip
+
+
+def use_weights(options: argparse.Namespace) -> None:
+    """Put the folder before those of `TOKBENCH_WEIGHTS`, here and in every worker."""
+    folder = getattr(options, "weights", None)
+    if folder is None:
+        return
+    if not Path(folder).is_dir():
+        raise UserError(f"--weights: no folder '{folder}'")
+    known = os.environ.get("TOKBENCH_WEIGHTS", "")
+    chosen = [str(Path(folder).resolve()), *filter(None, [known])]
+    os.environ["TOKBENCH_WEIGHTS"] = os.pathsep.join(chosen)
 
 
 def submit(parser: argparse.ArgumentParser) -> None:

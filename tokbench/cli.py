@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from tokbench import own_version
-from tokbench.arguments import FORMATS
+from tokbench.arguments import FORMATS, use_weights, weights_argument
 from tokbench.arguments import bench as bench_arguments
 from tokbench.arguments import diff as diff_arguments
 from tokbench.arguments import mixture as mixture_arguments
@@ -213,6 +213,7 @@ def _questions(
     )
     parser.add_argument("--reference", metavar="CODE", help="reference language, such as eng_Latn")
     parser.add_argument("--out", default=out, metavar="DIR", help=what)
+    weights_argument(parser)
     parser.add_argument(
         "--limit",
         type=_positive,
@@ -300,6 +301,7 @@ def _dispatch(given: list[str]) -> int:
         return 0
     from importlib import import_module
 
+    use_weights(options)
     module, function = _FUNCTIONS.get(options.command, (options.command, options.command))
     command = getattr(import_module(f"tokbench.commands.{module}"), function)
     return int(command(options, given) or 0)

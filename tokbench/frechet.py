@@ -9,9 +9,9 @@ about 2048 · (2⁻¹⁶)² / 12 = 4·10⁻⁸.
 
 **Symmetric forms.** With Σ₁ = A Aᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of the
 symmetric Aᵀ Σ₂ A: real and never negative but for rounding, which is cut off at 0. No matrix square
-root is taken, and nothing imaginary can arise. A comes from Cholesky's decomposition; where Σ₁ has not
-full rank from that with pivots, which ends at the rank: for n below d the second step is n × n. It
-is kept with the reference: many distances to one reference factor it once.
+root is taken, and nothing imaginary can arise. A comes from Cholesky's decomposition, where Σ₁ has
+not full rank from that with pivots, which ends at the rank: for n below d the second step is n × n.
+It is kept with the reference: many distances to one reference factor it once.
 """
 
 from __future__ import annotations

@@ -182,6 +182,8 @@ class MediaBench(Bench):
     def _decoded(self, codes: Codes, fitted: list[Any], clock: Clock) -> list[np.ndarray]:
         if not getattr(self.tokenizer, "decodes", True):  # it only encodes
             return []
+        if hasattr(self.tokenizer, "notes"):
+            self.tokenizer.notes = ()  # the encoder's alone
         with clock("decode"):
             decoded: Any = self.tokenizer.decode(codes)
         if len(decoded) != len(fitted):
@@ -256,6 +258,7 @@ class AudioBench(MediaBench):
     def prepare(self, fitted: list[Any]) -> None:
         tokenizer: Any = self.tokenizer
         tokenizer.rates = [each.rate for each in fitted]
+        tokenizer.notes = [each.original.notes for each in fitted]
 
     def restored(self, output: np.ndarray, fitted: Any) -> np.ndarray:
         from tokbench.audio.clips import restored

@@ -142,12 +142,25 @@ def cost(tokenizer: Tokenizer) -> list[Score]:
         ("load-time", tokenizer.load_seconds, "s"),
         ("peak-memory", peak_memory(), "MiB"),
     ]
+    if (device := device_memory()) is not None:
+        found.append(("peak-device-memory", device, "MiB"))
     if tokenizer.spec.parameters is not None:
         found.append(("parameters", float(tokenizer.spec.parameters), ""))
     return [
         Score(name=name, value=value, n=1, unit=unit, better="lower", metric="performance")
         for name, value, unit in found
     ]
+
+
+def device_memory() -> float | None:
+    """Most memory that PyTorch's tensors held on a CUDA device so far, MiB, of all devices of this
+    process; None where none was used."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    devices = range(torch.cuda.device_count())
+    peak = sum(torch.cuda.max_memory_allocated(device) for device in devices)
+    return peak / 2**20 if peak else None
 
 
 def peak_memory() -> float:

@@ -58,13 +58,25 @@ def remembered(
 ) -> Found:
     """`ask()`, or what it gave before for the same content: something JSON can hold, of type
     `kind`."""
-    path = _path(probe, fingerprint, content, "json")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
+    found: Found | None = recalled(probe, fingerprint, content, kind)
+    if found is None:
         found = ask()
-    cache_write(path, msgspec.json.encode(found))
+        keep(probe, fingerprint, content, found)
     return found
+
+
+def keep(probe: str, fingerprint: str, content: str, found: Any) -> None:
+    """What `recalled` shall give for this content."""
+    cache_write(_path(probe, fingerprint, content, "json"), msgspec.json.encode(found))
+
+
+def recalled(probe: str, fingerprint: str, content: str, kind: Any = Any) -> Any:
+    """What `remembered` keeps for this content, or None."""
+    try:
+        raw = _path(probe, fingerprint, content, "json").read_bytes()
+        return msgspec.json.decode(raw, type=kind)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _path(probe: str, fingerprint: str, content: str, suffix: str) -> Path:

@@ -8,8 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from tokbench.files import sha256
 from tokbench.image.words import Box, Word, crop
-from tokbench.probes.kept import content_of, remembered
+from tokbench.probes.kept import content_of, keep, recalled, remembered
 from tokbench.registry import PROBES
 
 
@@ -41,13 +42,17 @@ def known_probe(name: str) -> None:
 
 
 def kept_readings(probe: TextProbe, picture: np.ndarray, boxes: Sequence[Box]) -> list[str]:
-    """What the probe reads in each box of a picture that will come again (an original)."""
-
-    def read() -> list[str]:
-        return probe.recognise([crop(picture, box) for box in boxes])
-
-    content = content_of(picture, np.array(boxes, np.int64))
-    return remembered(probe.name, probe.fingerprint(), content, read, list[str])
+    """What the probe reads in each box of a picture that will come again (an original). A picture's
+    readings are kept box by box: another task looks at other words of it."""
+    fingerprint, content = probe.fingerprint(), sha256("words", content_of(picture))
+    known: dict[str, str] = recalled(probe.name, fingerprint, content, dict[str, str]) or {}
+    names = [",".join(map(str, box)) for box in boxes]
+    new = [row for row, name in enumerate(names) if name not in known]
+    if new:
+        read = probe.recognise([crop(picture, boxes[row]) for row in new])
+        known |= {names[row]: text for row, text in zip(new, read, strict=True)}
+        keep(probe.name, fingerprint, content, known)
+    return [known[name] for name in names]
 
 
 def kept_page(probe: TextProbe, picture: np.ndarray) -> list[Word]:

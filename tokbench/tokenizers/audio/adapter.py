@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,10 @@ class AudioTokenizer(Adapter):
     output_rate: int | None = None
     rates: Sequence[int] = ()
     """Sample rates of the clips of the batch at hand, set by the harness before `encode`."""
+    notes: Sequence[dict[str, Any]] = ()
+    """What the dataset says of these clips (transcript, speaker, …), set likewise: for decoders
+    conditioned on a text or a prompt. `encode` puts what its decoder needs into `Codes.extra`, and
+    its size into `side_bits`: what is passed on is paid for."""
 
     def encode(self, batch: Sequence[np.ndarray]) -> Codes:
         """Codes of each clip."""
