@@ -182,13 +182,15 @@ class Pool:
         begin: Callable[..., None] | None,
         given: tuple[object, ...],
     ) -> Iterator[tuple[int, Any]]:
+        todo = Jobs(jobs)
         try:
-            yield from self._completed(work, Jobs(jobs), self.ray.put((begin, given)))
+            yield from self._completed(work, todo, self.ray.put((begin, given)))
         except BaseException:
             self.close()
             raise
         for hand in [hand for hand in self.hands if not hand.ready]:  # never needed
             self._dropped(hand)
+        todo.tell()
 
     def _completed(
         self, work: Callable[[Any], Any], jobs: Jobs, given: Any
@@ -241,7 +243,6 @@ class Pool:
                 jobs.failed_once(call, value)
             elif call.number >= 0:
                 yield call.number, value
-        jobs.tell()
 
     def _answer(self, seconds: float) -> tuple[_Hand, Any, bool] | None:
         """The next worker that has answered its oldest call, the answer (or what it raised),
