@@ -74,6 +74,7 @@ def _jobs(
 
 def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     """The tasks asked for: by name, by suite, or the default for the modality and data."""
+    glance = getattr(options, "plan", False)
     if options.suite:
         tasks = suite(options.suite, options.data, options.split)
     elif options.task:
@@ -81,7 +82,7 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     elif options.data and modality != "text":
         tasks = [load_task(modality)]
     elif options.data:
-        parallel = open_dataset(options.data, options.split).parallel
+        parallel = open_dataset(options.data, options.split, glance=glance).parallel
         tasks = [load_task("text-parallel" if parallel else "text")]
     else:
         tasks = suite(DEFAULT_SUITE[modality])
@@ -96,7 +97,7 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     reference = options.reference
     if reference is None and options.data and modality == "text":
         # A set without English is held against its own first language.
-        groups = open_dataset(options.data, options.split).groups
+        groups = open_dataset(options.data, options.split, glance=glance).groups
         reference = None if "eng_Latn" in groups or not groups else groups[0]
     if options.reference and not any(
         "reference" in metric.options() for task in tasks for metric in task.made
