@@ -30,6 +30,7 @@ MODALITIES = {
     "image, video": "Images and video",
     "audio, video": "Sound and video",
     "image, audio, video": "Images, sound and video",
+    "text, image, audio, video": "Every modality",
 }
 NEEDS = {
     "reconstruction": "a tokenizer that decodes",

@@ -199,6 +199,22 @@ def test_a_tokenizer_that_fails_on_everything_leaves_nothing_behind(
         ({"unit": "lines"}, "unit: invalid enum value 'lines'"),
         ({"modality": "txt"}, "modality: invalid enum value 'txt'"),
         ({"metrics": ["counst"]}, "metrics[0]: no metric named 'counst'; did you mean 'counts'?"),
+        (
+            {"metrics": ["counts", "psnr"]},
+            "metrics[1]: 'psnr' is a metric of image, the task is of text (see: ",
+        ),
+        (
+            {"modality": "image", "metrics": ["lossless"]},
+            "metrics[0]: 'lossless' is a metric of text, the task is of image",
+        ),
+        (
+            {"modality": "audio", "metrics": ["frame-ssim", "ssim"]},
+            "metrics[0]: 'frame-ssim' is a metric of video, the task is of audio",
+        ),
+        (
+            {"modality": "video", "metrics": ["psnr"]},
+            "metrics[0]: 'psnr' is a metric of image, the task is of video; did you mean",
+        ),
         ({"dataset": "numbrs"}, "did you mean 'numbers'?"),
     ],
 )

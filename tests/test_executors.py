@@ -11,7 +11,7 @@ import pytest
 from mocks.command import called, refused
 from mocks.jobs import job, numbers
 
-from tokbench import executors
+from tokbench import executors, schedule
 from tokbench.bench import Bench
 from tokbench.errors import MissingExtra, UserError
 from tokbench.executors import IN_FLIGHT, Executor, completed, spread
@@ -42,10 +42,8 @@ def test_shards_done_in_any_order_give_the_same_record(
     serial, _ = evaluate(wanted, tmp_path / "serial")
     bench = Bench if modality == "text" else None
 
-    def shuffled(
-        work: Any, jobs: Any, executor: Executor, begin: Any, given: Any
-    ) -> Iterator[tuple[int, Any]]:
-        begin(1, *given)
+    def shuffled(work: Any, jobs: Any, executor: Executor, begin: Any) -> Iterator[tuple[int, Any]]:
+        begin(1)
         todo = list(enumerate(jobs))
         random.Random(3).shuffle(todo)
         assert len(todo) > 5
@@ -54,7 +52,7 @@ def test_shards_done_in_any_order_give_the_same_record(
     monkeypatch.setattr(executors, "completed", shuffled)
     other, _ = evaluate(wanted, tmp_path / "shuffled", workers=2)
     assert numbers(other) == numbers(serial)
-    assert bench is None or isinstance(executors._bench, bench)
+    assert bench is None or isinstance(schedule._bench, bench)
 
 
 def test_a_plan_made_while_shards_are_measured_is_the_same_plan(

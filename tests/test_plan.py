@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import time
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pytest
 from mocks.command import called, files_in, refused
+from mocks.evidence import make_task
+from pyarrow import parquet
 
 from tokbench import downloads
 from tokbench.bench import Job
 from tokbench.commands.plan import duration
 from tokbench.cost import _bits_reversed, estimate
+from tokbench.dataset import open_dataset
+from tokbench.registry import METRICS
 from tokbench.specs import load_tokenizer
-from tokbench.task import load_task
+from tokbench.task import MetricUse, load_task
 
 SLEEPER = """
 import time
@@ -63,6 +70,71 @@ def test_a_plan_counts_what_the_run_would_see_and_leaves_nothing(here: Path) -> 
     (after,) = planned("bytes", "--data", "text.txt")
     assert after["state"] == "finished"
     assert "nothing is left to do" in after["note"]
+
+
+def test_large_data_is_not_read_for_a_plan(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokbench.dataset.LARGE", 100_000)
+    monkeypatch.setattr("tokbench.glance.BUDGET", 0.0)
+    lines = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(40_000)]
+    (here / "set").mkdir()
+    for name in ("eng_Latn", "tur_Latn"):
+        (here / "set" / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    (here / "rows.jsonl").write_text("".join(json.dumps({"text": x}) + "\n" for x in lines))
+    (here / "rows.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode(), 1))
+    parquet.write_table(pa.table({"text": lines}), here / "rows.parquet")
+    monkeypatch.setattr("tokbench.files._sha256_file", lambda path: [][1])
+    size = sum(map(len, lines))
+    for name, groups in (("set", 2), ("rows.jsonl", 1), ("rows.txt.gz", 1), ("rows.parquet", 1)):
+        monkeypatch.setattr("tokbench.dataset._same_length", lambda parts: [][1])
+        (found,) = planned("bytes", "--data", name)
+        assert "estimated from" in found["note"]
+        assert found["state"] == "new"
+        assert found["samples"] == pytest.approx(groups * len(lines), rel=0.2)
+        assert found["size"] == pytest.approx(groups * size, rel=0.2)
+        assert found["shards"] == pytest.approx(groups * 2, abs=1)
+        assert found["seconds"] > 0
+    (few,) = planned("bytes", "--data", "rows.jsonl", "--limit", "9")
+    assert few["samples"] == 9
+
+
+def test_a_large_set_with_a_manifest_is_known_by_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokbench.dataset.LARGE", 1)
+    monkeypatch.setattr("tokbench.dataset.FILES", 1)
+    whole, glance = (open_dataset("parallel-mini", glance=glance) for glance in (False, True))
+    assert glance.fingerprint == whole.fingerprint
+    (found,) = planned("bytes", "--task", "parallel-mini")
+    assert found["data"] == whole.label
+
+
+@pytest.mark.parametrize(
+    ("metric", "option", "source"),
+    [
+        ("t-acc", {"probe": "easyocr"}, "craft_mlt_25k.zip"),
+        ("f-sim", {"probe": "insightface"}, "antelopev2.zip"),
+        ("lpips", {"net": "squeeze"}, "squeezenet1_1-b8a52dc0.pth"),
+        ("frechet-distance", {"features": "dinov2-vit-s-14"}, "dinov2_vits14_pretrain.pth"),
+        ("cmmd", {}, "ViT-L-14-336px.pt"),
+        ("wer", {"recogniser": "openai/whisper-nothing"}, "hub openai/whisper-nothing"),
+        ("speaker-similarity", {"probe": "no-one/no-voice"}, "hub no-one/no-voice"),
+        ("utmos", {}, "a TorchScript file of your own"),
+    ],
+)
+def test_weights_of_every_probe_are_named(
+    metric: str,
+    option: dict[str, str],
+    source: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if metric in ("frechet-distance", "cmmd"):
+        pytest.importorskip("torch_fidelity", reason="torch-fidelity is not installed: extra fid")
+    monkeypatch.setattr("tokbench.probes.weights.found", lambda name, digest="": None)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    modality = METRICS.table[metric].modality
+    found = downloads.of_the_task(make_task([MetricUse(metric, option)], modality=modality))
+    assert any(each.source.endswith(source) for each in found[metric])
 
 
 def test_the_limit_is_that_of_the_run(here: Path) -> None:
@@ -145,7 +217,6 @@ def test_the_table_sums_up(here: Path) -> None:
 
 def test_every_entry_of_the_cost_table_is_about_something_there_is() -> None:
     from tokbench.manifest import load_manifest
-    from tokbench.registry import METRICS
 
     table = downloads.costs()
     for name in table["data"]:
@@ -153,7 +224,7 @@ def test_every_entry_of_the_cost_table_is_about_something_there_is() -> None:
         assert split in load_manifest(manifest).splits
     for entry in table["weights"]:
         assert set(entry["metrics"]) <= set(METRICS)
-        assert entry["url"].endswith(entry["file"])
+        assert "folder" in entry or "why" in entry or entry["url"].endswith(entry["file"])
 
 
 def test_slices_are_tried_from_all_over_the_data() -> None:

@@ -196,8 +196,8 @@ def test_what_cannot_be_read_is_one_line(server: Server, tmp_path: Path) -> None
     refused(called(*eval_, "http://127.0.0.1:9/a.txt"), "http://127.0.0.1:9/a.txt")
     server.files["a.txt"] = TEXT
     refused(called(*eval_, server.url("a.txt"), "--split", "dev"), "--split dev", "no splits")
-    server.files["a.png"] = b"x"
-    refused(called(*eval_, server.url("a.png")), "in tar shards or parquet")
+    server.files["a.mp4"] = b"x"
+    refused(called(*eval_, server.url("a.mp4")), "videos behind a URL are not read")
     server.breaks = True
     refused(called(*eval_, server.url("a.txt")), "a.txt: cannot read: 503")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from tokbench.errors import UserError, near, one_line
 from tokbench.listing import Listed, walk
-from tokbench.remote import is_remote
 
 NAME = "annotations.jsonl"
 
@@ -21,8 +20,6 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> Iterator[Listed
     A line names its file by the path within the folder, with or without suffix. Refuses a
     folder without such files, a line that is no object with a `name`, and a name without file.
     """
-    if is_remote(root):
-        raise UserError(f"{root}: {what} behind a URL come in tar shards or parquet")
     base = folder_of(root)
     notes = _notes(base / NAME)
     without_file = set(notes)
@@ -41,7 +38,7 @@ def annotated(root: Path, suffixes: Sequence[str], what: str) -> Iterator[Listed
 
 def folder_of(root: Path) -> Path:
     """The folder that paths are told within: the file's own where `root` is one."""
-    return root if is_remote(root) or root.is_dir() else root.parent
+    return root if root.is_dir() else root.parent
 
 
 def files_of(root: Path, suffixes: Sequence[str]) -> Iterator[Path]:
@@ -67,11 +64,16 @@ def stem_of(root: Path, path: Path) -> str:
 def _notes(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
-    notes: dict[str, dict[str, Any]] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read: {one_line(error)}") from error
+    return noted(path, lines)
+
+
+def noted(path: Any, lines: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What each line of the file says, by the name that it says it of."""
+    notes: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

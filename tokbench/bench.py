@@ -42,19 +42,23 @@ class Job:
     arguments: list[str] = field(default_factory=list)
 
 
-def open_bench(job: Job, tokenizer: Tokenizer | None = None) -> Bench:
-    """The job made ready, by its modality."""
+def open_bench(
+    job: Job, tokenizer: Tokenizer | None = None, dataset: Dataset | None = None
+) -> Bench:
+    """The job made ready, by its modality. tokenizer, dataset: where they are open already."""
     if job.task.modality == "text":
-        return Bench(job, tokenizer)
+        return Bench(job, tokenizer, dataset)
     from tokbench.media_bench import BENCHES
 
-    return BENCHES[job.task.modality](job, tokenizer)
+    return BENCHES[job.task.modality](job, tokenizer, dataset)
 
 
 class Bench:
     """A job made ready: tokenizer and data loaded, key known. This one is of text."""
 
-    def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
+    def __init__(
+        self, job: Job, tokenizer: Tokenizer | None = None, dataset: Dataset | None = None
+    ):
         self.job = job
         self.tokenizer: TextTokenizer = tokenizer or load_tokenizer(job.spec)  # type: ignore[assignment]
         if self.tokenizer.spec.modality != job.task.modality:
@@ -62,7 +66,8 @@ class Bench:
                 f"{self.tokenizer.name} is a tokenizer of {self.tokenizer.spec.modality}; "
                 f"task {job.task.name} wants {job.task.modality}"
             )
-        self.dataset: Dataset = open_dataset(job.data, job.split).only(job.task.groups)
+        dataset = dataset or open_dataset(job.data, job.split)
+        self.dataset: Dataset = dataset.only(job.task.groups)
         if self.dataset.modality != job.task.modality:
             raise UserError(
                 f"task {job.task.name} wants {job.task.modality} data; {self.dataset.name} is "

@@ -19,9 +19,11 @@ import msgspec
 
 from tokbench import downloads
 from tokbench.bench import Bench, Job, open_bench
+from tokbench.dataset import is_large, open_dataset
 from tokbench.downloads import Download
 from tokbench.evidence import BLOCKS, Evidence
 from tokbench.files import slug
+from tokbench.glance import glanced
 from tokbench.media_parts import ItemsPart
 from tokbench.parts import LinesPart, ListedPart, Slice
 from tokbench.results import make_record, peak_memory
@@ -102,31 +104,43 @@ def estimate(job: Job, out: Path, workers: int, tokenizer: Tokenizer | None) -> 
 
 def _fill(found: Estimate, job: Job, out: Path, tokenizer: Tokenizer) -> None:
     started = time.perf_counter()
-    bench = open_bench(job, tokenizer)
-    shards = bench.source.plan(job.limit)
+    dataset = open_dataset(job.data, job.split, glance=True)
+    bench = open_bench(job, tokenizer, dataset)
+    counts: dict[int, float]
+    if is_large(dataset.parts) and job.limit is None:
+        slices, counts, size = glanced(bench)
+        found.samples, found.size = round(sum(counts.values())), round(size)
+        task = job.task
+        found.shards = max(
+            -(-found.samples // task.shard_samples), -(-found.size // task.shard_bytes)
+        )
+        read = sum(piece.size for piece in slices)
+        found.note = "; ".join(filter(None, (
+            found.note, f"shards, samples and size are estimated from {read / 1e6:,.3g} MB of it",
+        )))  # fmt: skip
+    else:
+        shards = bench.source.plan(job.limit)
+        slices = [piece for shard in shards for piece in shard]
+        counts = _by_part(slices)
+        found.shards, found.samples = len(shards), sum(piece.count for piece in slices)
+        found.size = sum(piece.size for piece in slices)
     opening = time.perf_counter() - started
-    found.data = bench.dataset.label
-    slices = [piece for shard in shards for piece in shard]
-    found.shards, found.samples = len(shards), sum(piece.count for piece in slices)
-    found.size = sum(piece.size for piece in slices)
-    folder = out / f"{slug(tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}"
-    done = len(list((folder / "shards").glob("*.npz"))) if (folder / "shards").is_dir() else 0
-    if (folder / "record.json").is_file():
-        found.state = "finished"
-    elif done:
-        found.state = f"{done:,} of {len(shards):,} shards done"
+    found.data = f"{dataset.name}@{dataset.version}:{dataset.split}"
+    if dataset.fingerprint:
+        found.data = dataset.label
+        _look_up(found, out / f"{slug(tokenizer.name)}--{slug(job.task.name)}--{bench.key[:12]}")
     tried = _tried(bench, slices)
     costs = downloads.costs()
     scale = found.size / tried.size
     parts = {name: tried.seconds.get(name, 0.0) * scale for name in ("read", "encode", "decode")}
     parts["measure"] = max(0.0, tried.wall * scale - sum(parts.values()))
     work = sum(parts.values())
-    rows = sum(min(n, BLOCKS) for n in _by_part(slices))
+    rows = round(sum(min(n, BLOCKS) for n in counts.values()))
     parts["start"] = tokenizer.load_seconds + opening + tried.first
     parts["finish"] = tried.finish + costs["finish"] * rows * tried.columns
     found.processor = tried.processor * scale
-    workers = min(found.workers, len(shards))
-    shared = work * max(-(-len(shards) // workers) / len(shards), tried.cores / _cores())
+    workers = min(found.workers, found.shards)
+    shared = work * max(-(-found.shards // workers) / found.shards, tried.cores / _cores())
     if workers > 1:
         shared += costs["start"] + parts["start"]
     found.seconds = costs["start"] + parts["start"] + shared + parts["finish"]
@@ -144,12 +158,21 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _by_part(slices: list[Slice]) -> list[int]:
+def _look_up(found: Estimate, folder: Path) -> None:
+    """What an earlier run has left."""
+    done = len(list((folder / "shards").glob("*.npz"))) if (folder / "shards").is_dir() else 0
+    if (folder / "record.json").is_file():
+        found.state = "finished"
+    elif done:
+        found.state = f"{done:,} of {found.shards or 0:,} shards done"
+
+
+def _by_part(slices: list[Slice]) -> dict[int, float]:
     """Samples of every group."""
-    counts: dict[int, int] = {}
+    counts: dict[int, float] = {}
     for piece in slices:
         counts[piece.part] = counts.get(piece.part, 0) + piece.count
-    return list(counts.values())
+    return counts
 
 
 @dataclass

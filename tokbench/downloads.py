@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from tokbench.manifest import load_manifest, manifest_names
 from tokbench.specs import ON_THE_HUB, resolve
 from tokbench.strict import load_toml
 from tokbench.task import Task
+
+ALSO = ("neural-codec", "snac")
+"""Families beside `ON_THE_HUB` whose reference may be a repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,8 @@ def of_the_spec(spec: str) -> list[Download]:
         return of_the_spec(found.reference)
     if Path(reference).expanduser().exists():
         return []
-    if found.family in ON_THE_HUB:
-        from huggingface_hub import try_to_load_from_cache
-
-        names = ("tokenizer_config.json", "tokenizer.json", "config.json", "vae/config.json")
-        revision = found.reference.partition("@")[2] or None
-        if any(
-            isinstance(try_to_load_from_cache(reference, name, revision=revision), str)
-            for name in names
-        ):
-            return []
-        return [Download("tokenizer", f"hub {found.reference}")]
+    if found.family in ON_THE_HUB or (found.family in ALSO and _is_repository(reference)):
+        return _of_the_hub("tokenizer", reference, found.reference.partition("@")[2] or None)
     if found.family == "tiktoken" and not _tiktoken_is_here(reference):
         return [Download("tokenizer", f"OpenAI's file of {reference}")]
     return []
@@ -105,16 +100,57 @@ def of_the_data(reference: str, split: str | None) -> list[Download]:
 
 def of_the_task(task: Task) -> dict[str, list[Download]]:
     """Weights of probes that are not here, for each signature-less metric name that needs them."""
+    found: dict[str, list[Download]] = {}
+    for metric in task.made:
+        options = metric.options()
+        values = {str(value) for value in options.values()}
+        lacking = [
+            Download("weights", entry["url"], entry.get("bytes"), entry.get("why", ""))
+            for entry in costs()["weights"]
+            if metric.name in entry["metrics"]
+            and (not entry["option"] or entry["option"] in values)
+            and not _is_here(entry)
+        ]
+        lacking += _of_torch_hub(str(options.get("features", "")))
+        for key in ("recogniser", "probe"):
+            if _is_repository(model := str(options.get(key, ""))):
+                lacking += _of_the_hub("weights", model, None)
+        if lacking:
+            found[metric.name] = lacking
+    return found
+
+
+def _is_here(entry: dict[str, Any]) -> bool:
     from tokbench.probes import weights
 
-    found: dict[str, list[Download]] = {}
-    for entry in costs()["weights"]:
-        for metric in task.made:
-            options = {str(value) for value in metric.options().values()}
-            if metric.name in entry["metrics"] and (
-                not entry["option"] or entry["option"] in options
-            ) and weights.found(entry["file"]) is None:  # fmt: skip
-                found.setdefault(metric.name, []).append(
-                    Download("weights", entry["url"], entry["bytes"])
-                )
-    return found
+    folder = Path(entry.get("folder", "")).expanduser()
+    kept = "folder" in entry and any(folder.rglob(entry["file"]))
+    return kept or weights.found(entry["file"]) is not None
+
+
+def _of_torch_hub(features: str) -> list[Download]:
+    """Of CLIP and DINOv2 through torch-fidelity, which knows their files."""
+    if not features.startswith(("clip-", "dinov2-")):
+        return []
+    if importlib.util.find_spec("torch_fidelity") is None:
+        return []  # the missing package is told when the job is opened
+    from tokbench.probes import weights
+    from tokbench.probes.features import TorchFidelity
+
+    file, url = TorchFidelity(features).download
+    return [] if weights.found(file) else [Download("weights", url)]
+
+
+def _is_repository(reference: str) -> bool:
+    return reference.count("/") == 1 and reference[0] not in "./~" and not Path(reference).exists()
+
+
+def _of_the_hub(what: str, reference: str, revision: str | None) -> list[Download]:
+    """A repository of which the hub's cache has no settings."""
+    from huggingface_hub import try_to_load_from_cache
+
+    names = ("tokenizer_config.json", "tokenizer.json", "config.json", "vae/config.json")
+    there = (try_to_load_from_cache(reference, name, revision=revision) for name in names)
+    if any(isinstance(path, str) for path in there):
+        return []
+    return [Download(what, f"hub {reference}" + (f"@{revision}" if revision else ""))]

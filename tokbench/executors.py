@@ -10,25 +10,15 @@ import multiprocessing
 import os
 import signal
 import threading
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from itertools import chain, islice
+from typing import Literal, TypeVar
 
-from tokbench.errors import UserError, one_line
-from tokbench.evidence import Evidence
-from tokbench.files import atomic_write
-
-if TYPE_CHECKING:
-    from tokbench.bench import Bench, Job
-    from tokbench.plan import Shard
-    from tokbench.runner import Progress
-
+from tokbench.errors import UserError
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -36,6 +26,10 @@ Result = TypeVar("Result")
 IN_FLIGHT = 2
 """Jobs that a worker has at a time, the one that waits included: no more results than this
 are ever on their way."""
+
+
+class Unready(UserError):
+    """A worker cannot be made ready for a job at all, so that trying again is of no use."""
 
 
 @dataclass(frozen=True)
@@ -72,55 +66,6 @@ class Executor:
 SERIAL = Executor()
 
 
-def run(
-    bench: Bench,
-    shards: Iterable[Shard],
-    folder: Path,
-    executor: Executor = SERIAL,
-    progress: Progress | None = None,
-) -> Iterator[Evidence]:
-    """The evidence of every shard, in order. A shard that has no file yet is measured, and its
-    file written before it counts as done. `shards` may be planned as they are asked for."""
-    total = len(shards) if isinstance(shards, Sequence) else None
-    planned = 0
-    done = sum(_path(folder, number).is_file() for number in range(total or 0))
-    if progress:
-        progress(done, total)
-
-    def another() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress(done, total)
-
-    def waiting() -> Iterator[tuple[int, Shard]]:
-        nonlocal planned
-        for number, shard in enumerate(shards):
-            planned = number + 1
-            if not _path(folder, number).is_file():
-                yield number, shard
-            elif total is None:
-                another()
-
-    if executor.kind == "serial":
-        for number, shard in enumerate(shards):
-            path = _path(folder, number)
-            if path.is_file():
-                yield _load(path)
-                continue
-            evidence = bench.evidence(shard)
-            atomic_write(path, evidence.to_bytes())
-            another()
-            yield evidence
-        return
-    given = (bench.job, bench.key)
-    for _, (number, content) in completed(_work, waiting(), executor, _begin, given):
-        atomic_write(_path(folder, number), content)
-        another()
-    for number in range(planned):
-        yield _load(_path(folder, number))
-
-
 def spread(
     work: Callable[[T], Result],
     jobs: Sequence[T],
@@ -138,7 +83,7 @@ def completed(
     executor: Executor,
     begin: Callable[..., None] | None = None,
     given: tuple[object, ...] = (),
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Number and result of `work` on every job, as they are done. Jobs are taken from the
     iterable as workers need them.
 
@@ -150,48 +95,55 @@ def completed(
 
         yield from executors_ray.completed(work, jobs, executor, begin, given)
         return
+    workers = executor.workers
+    if isinstance(jobs, Sequence):
+        workers = min(workers, len(jobs))
     jobs = iter(jobs)
-    first = list(islice(jobs, executor.workers))
-    if begin is None and (executor.workers <= 1 or len(first) <= 1):
+    first = list(islice(jobs, 2))
+    if len(first) == 1:
+        workers = 1
+    if begin is None and workers <= 1:
         yield from ((number, work(job)) for number, job in enumerate([*first, *jobs]))
-        return
-    if first:
-        yield from _in_processes(work, first, jobs, begin, given)
+    elif first:
+        yield from _in_processes(work, chain(first, jobs), workers, begin, given)
 
 
 def _in_processes(
     work: Callable[[T], Result],
-    first: list[T],
     jobs: Iterator[T],
+    workers: int,
     begin: Callable[..., None] | None,
     given: tuple[object, ...],
 ) -> Iterator[tuple[int, Result]]:
-    """In one process for each of the `first` jobs. Ctrl-C ends them at once."""
-    workers = len(first)
+    """In at most so many processes, each started when there is a job for it. Ctrl-C ends them at
+    once."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
+    following = enumerate(jobs)
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start, initargs=(threads, begin, given)
     ) as pool:
         running: dict[Future[Result], int] = {}
-        number = 0
 
-        def submit(some: Iterable[T]) -> None:
-            nonlocal number
-            for job in some:
+        def submit() -> bool:
+            for number, job in islice(following, 1):
                 with _interrupts_ignored():
                     running[pool.submit(_done, work, job)] = number
-                number += 1
+                return True
+            return False
 
         try:
-            submit(first)
-            submit(islice(jobs, (IN_FLIGHT - 1) * workers))
-            while running:
+            while True:
+                while len(running) < IN_FLIGHT * workers and submit():
+                    if wait(running, 0).done:  # a job may be long in coming: results are not
+                        break
+                if not running:
+                    break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     place = running.pop(future)
                     result = future.result()
-                    submit(islice(jobs, 1))
+                    submit()
                     yield place, result
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -244,47 +196,9 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _load(path: Path) -> Evidence:
-    try:
-        return Evidence.from_bytes(path.read_bytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: damaged ({one_line(error)}); delete it and run the same command again"
-        ) from error
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"{number:06}.npz"
-
-
-_bench: Bench | None = None
-
-
-def _begin(threads: int, job: Job, key: str) -> None:
-    """Load tokenizer and data once in a worker."""
-    global _bench
-    from tokbench.bench import open_bench
-
-    _bench = None  # what another job held makes room first
-    bench = open_bench(job)
-    bench.tokenizer.max_threads = threads
-    bench.ahead = threads > 1
-    if bench.key != key:
-        raise UserError(
-            f"{job.spec}: a worker loaded another tokenizer or other data (key differs)"
-        )
-    _bench = bench
-
-
 def _end_with_parent() -> None:
     """A worker whose parent was killed ends too, instead of waiting for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _work(job: tuple[int, Shard]) -> tuple[int, bytes]:
-    number, shard = job
-    assert _bench is not None
-    return number, _bench.evidence(shard).to_bytes()

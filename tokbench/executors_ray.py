@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokbench.errors import UserError, one_line
-from tokbench.executors import IN_FLIGHT, Executor, started
+from tokbench.executors import IN_FLIGHT, Executor, Unready, started
 from tokbench.files import PACKAGE, sha256
 from tokbench.ray_connection import connected, shares
 from tokbench.record import versions
@@ -36,9 +36,10 @@ _CARRIED = ("TOKBENCH_DATA", "TOKBENCH_WEIGHTS", "TOKBENCH_CACHE", "TOKBENCH_REF
 
 
 class Refused(NamedTuple):
-    """A `UserError` of a worker, as data."""
+    """A `UserError` of a worker, as data. final: it could not be made ready for its job."""
 
     why: str
+    final: bool = True
 
 
 class Worker:
@@ -67,7 +68,7 @@ class Worker:
         try:
             return work(job)
         except UserError as error:
-            return Refused(str(error))
+            return Refused(str(error), isinstance(error, Unready))
 
 
 def identity() -> dict[str, str]:
@@ -114,7 +115,7 @@ class Jobs:
         self._fresh = enumerate(jobs)
         self._again: deque[tuple[int, Any]] = deque()
         self._tried: Counter[int] = Counter()
-        self._failed: dict[int, str] = {}
+        self._failed: dict[str, str] = {}
         self._raised: BaseException | None = None
 
     def empty(self) -> bool:
@@ -143,7 +144,8 @@ class Jobs:
             return
         if isinstance(why, BaseException):
             self._raised, why = why, f"{type(why).__name__}: {one_line(why)}"
-        self._failed[call.number] = why.why if isinstance(why, Refused) else why
+        name = getattr(call.job, "label", f"job {call.number}")
+        self._failed[name] = why.why if isinstance(why, Refused) else why
 
     def tell(self) -> None:
         """Raise `UserError` for what has failed, by cause."""
@@ -151,10 +153,10 @@ class Jobs:
             return
         causes = Counter(self._failed.values())
         shown = "; ".join(f"{count} × {cause}" for cause, count in causes.most_common(3))
-        numbers = sorted(self._failed)
-        which = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
+        names = list(self._failed)
+        which = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise UserError(
-            f"{len(numbers)} {'job' if len(numbers) == 1 else 'jobs'} ({which}) failed "
+            f"{len(names)} {'job' if len(names) == 1 else 'jobs'} ({which}) failed "
             f"{ATTEMPTS} times: {shown}; what is finished is kept: the same command tries the "
             "rest again"
         ) from self._raised
@@ -180,13 +182,15 @@ class Pool:
         begin: Callable[..., None] | None,
         given: tuple[object, ...],
     ) -> Iterator[tuple[int, Any]]:
+        todo = Jobs(jobs)
         try:
-            yield from self._completed(work, Jobs(jobs), self.ray.put((begin, given)))
+            yield from self._completed(work, todo, self.ray.put((begin, given)))
         except BaseException:
             self.close()
             raise
         for hand in [hand for hand in self.hands if not hand.ready]:  # never needed
             self._dropped(hand)
+        todo.tell()
 
     def _completed(
         self, work: Callable[[Any], Any], jobs: Jobs, given: Any
@@ -200,15 +204,17 @@ class Pool:
         deaths, since = 0, time.monotonic()
         while True:
             ready = [hand for hand in self.hands if hand.ready]
-            for hand in ready:
-                while len(hand.calls) < IN_FLIGHT and (taken := jobs.take()):
-                    reference = hand.actor.work.remote(work, taken[1])
-                    hand.calls.append(_Call(reference, *taken))
+            idle = min(ready, key=lambda hand: len(hand.calls), default=None)
+            taken = jobs.take() if idle and len(idle.calls) < IN_FLIGHT else None
+            if idle and taken:
+                reference = idle.actor.work.remote(work, taken[1])
+                idle.calls.append(_Call(reference, *taken))
             if ready and not any(hand.calls for hand in ready):
                 break
             if not ready and time.monotonic() > since + START:
                 raise UserError(self._no_worker())
-            answer = self._answer()
+            # A job may be long in coming: answers are not kept waiting for it.
+            answer = self._answer(0.0 if taken else 1.0)
             if answer is None:
                 continue
             hand, value, lost = answer
@@ -231,17 +237,18 @@ class Pool:
                 if isinstance(value, Refused):
                     raise UserError(f"worker on {hand.machine}: {value.why}")
                 hand.ready, deaths = True, 0
+            elif call.number >= 0 and not lost and isinstance(value, Refused) and value.final:
+                raise UserError(f"worker on {hand.machine}: {value.why}")
             elif call.number >= 0 and (lost or isinstance(value, Refused | BaseException)):
                 jobs.failed_once(call, value)
             elif call.number >= 0:
                 yield call.number, value
-        jobs.tell()
 
-    def _answer(self) -> tuple[_Hand, Any, bool] | None:
+    def _answer(self, seconds: float) -> tuple[_Hand, Any, bool] | None:
         """The next worker that has answered its oldest call, the answer (or what it raised),
         and whether the worker is lost; None when no one has answered for a while."""
         oldest = {hand.calls[0].reference: hand for hand in self.hands if hand.calls}
-        done, _ = self.ray.wait(list(oldest), num_returns=1, timeout=1.0)
+        done, _ = self.ray.wait(list(oldest), num_returns=1, timeout=seconds)
         if not done:
             return None
         hand = oldest[done[0]]

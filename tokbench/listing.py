@@ -48,12 +48,13 @@ def _walk(folder: Path, before: str) -> Iterator[str]:
 
 
 class Listed(NamedTuple):
-    """A file of a folder: the sample's name, its path within the folder, and what is said of
-    it."""
+    """A file of a folder: the sample's name, its path within the folder, what is said of it, and
+    its bytes where the listing tells them."""
 
     name: str
     path: str
     notes: dict[str, Any]
+    size: int = 0
 
 
 class Files(Sequence[FileItem]):
@@ -91,8 +92,8 @@ class Files(Sequence[FileItem]):
         return (file for packed in self._packed for file in self._block(packed))
 
     def _block(self, packed: bytes) -> Iterator[FileItem]:
-        for name, path, notes in json.loads(zlib.decompress(packed)):
-            yield FileItem(name, Path(self.base, path), notes)
+        for name, path, notes, size in json.loads(zlib.decompress(packed)):
+            yield FileItem(name, self.base / path, notes, size)
 
     @cached_property
     def seal(self) -> tuple[str, int]:
@@ -119,7 +120,7 @@ class FilesPart(ItemsPart):
     def __init__(
         self, group: str, modality: str, files: Files, make: Callable[[FileItem], Item]
     ) -> None:
-        super().__init__(group, modality, _Made(files, make))
+        super().__init__(group, modality, Made(files, make))
         self.files = files
 
     def fingerprint(self) -> str:
@@ -136,7 +137,9 @@ class FilesPart(ItemsPart):
 _fingerprints: dict[str, str] = {}
 
 
-class _Made(Sequence[Item]):
+class Made(Sequence[Item]):
+    """Files as samples, each made when it is asked for."""
+
     def __init__(self, files: Files, make: Callable[[FileItem], Item]) -> None:
         self._files, self._make = files, make
 

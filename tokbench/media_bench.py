@@ -13,6 +13,7 @@ import numpy as np
 
 from tokbench.ahead import read_ahead
 from tokbench.bench import Bench, Clock, Job, of_the_tokenizer
+from tokbench.dataset import Dataset
 from tokbench.errors import one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.media import EncodedMedia, MediaBatch, together
@@ -32,8 +33,10 @@ class MediaBench(Bench):
 
     speed_unit = ""
 
-    def __init__(self, job: Job, tokenizer: Tokenizer | None = None):
-        super().__init__(job, tokenizer)
+    def __init__(
+        self, job: Job, tokenizer: Tokenizer | None = None, dataset: Dataset | None = None
+    ):
+        super().__init__(job, tokenizer, dataset)
         check = getattr(self.tokenizer, "check", None)  # results on disk, by the samples' names
         if check is not None:
             parts = [part for part in self.dataset.parts if isinstance(part, MediaPart)]

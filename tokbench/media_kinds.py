@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tokbench.listing import walk
 from tokbench.remote import is_remote
+from tokbench.remote_folders import below
 
 _BESIDE = (".jsonl", ".json", ".tsv", ".csv", ".txt", ".md", "")
 """Suffixes of what may lie beside images or clips: annotations, transcripts, a licence."""
@@ -40,12 +42,18 @@ def media_of(path: Path) -> tuple[str, dict[str, str]]:
     return kind, {}
 
 
+FIRST = 10_000
+"""Files of a folder behind a URL that are looked at to know what it holds."""
+
+
 def _files(path: Any) -> Iterator[Any]:
     """Of a folder here or behind a URL; the file itself where it is one."""
     if path.is_file():
         yield path
+    elif is_remote(path):
+        yield from (path / entry.path for entry in islice(below(path), FIRST))
     else:
-        yield from path.rglob("*") if is_remote(path) else map(path.joinpath, walk(path))
+        yield from map(path.joinpath, walk(path))
 
 
 def _archived(kind: str, first: Path) -> tuple[str, dict[str, str]]:

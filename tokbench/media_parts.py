@@ -147,13 +147,17 @@ def _cut(items: Iterable[Item], number: int, most: int, most_bytes: int) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class FileItem:
-    """A file of a folder with what is said of it."""
+    """A file of a folder with what is said of it, and its bytes where the listing told them."""
 
     name: str
     path: Path
     notes: dict[str, Any] = field(default_factory=dict)
+    size: int = 0
 
     def digest(self) -> str:
         """Of its name, bytes and notes."""
-        notes = msgspec.json.encode(self.notes, order="sorted")
-        return sha256(self.name, sha256_file(self.path, remember=False), notes)
+        return self.digest_of(sha256_file(self.path, remember=False))
+
+    def digest_of(self, content: str) -> str:
+        """The digest, of a file whose bytes have this one."""
+        return sha256(self.name, content, msgspec.json.encode(self.notes, order="sorted"))

@@ -43,6 +43,12 @@ class Source:
             self.parts = [Joined(part) for part in self.parts]
         self.cached = sum(part.size() for part in self.parts) <= CACHED
 
+    @property
+    def slice_limits(self) -> tuple[int, int]:
+        """Samples and bytes of a slice at most."""
+        of_modality = {"text": (SLICE_SAMPLES, SLICE_BYTES), "video": OF_VIDEO}
+        return of_modality.get(self.task.modality, (BATCH, BATCH_BYTES))
+
     def planned(self, limit: int | None) -> Iterable[Shard]:
         """All shards; of large data as they are asked for, while the first are measured, so that
         neither time nor memory is spent on the plan alone."""
@@ -58,8 +64,7 @@ class Source:
         `limit` keeps the first samples of every group. Raises `UserError` for an empty dataset.
         """
         most, most_bytes = self.task.shard_samples, self.task.shard_bytes
-        of_modality = {"text": (SLICE_SAMPLES, SLICE_BYTES), "video": OF_VIDEO}
-        slice_most, slice_bytes = of_modality.get(self.task.modality, (BATCH, BATCH_BYTES))
+        slice_most, slice_bytes = self.slice_limits
         found = False
         waiting: list[Slice] = []
         samples = size = 0

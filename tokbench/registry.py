@@ -167,6 +167,14 @@ def _sound(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.metrics.audio.{module}:{attribute}", "audio", summary)
 
 
+EVERY = "text, image, audio, video"
+
+
+def _sequence(module: str, attribute: str, summary: str) -> Entry:
+    """What works on tokens in their order, whatever they stand for."""
+    return Entry(f"tokbench.metrics.text.{module}:{attribute}", EVERY, summary)
+
+
 def _metric(module: str, attribute: str, summary: str) -> Entry:
     return Entry(f"tokbench.metrics.text.{module}:{attribute}", "text", summary)
 
@@ -216,11 +224,13 @@ METRICS = Registry(
         "shannon-efficiency": _metric("information", "ShannonEfficiency", "entropy over log2 V"),
         "renyi-efficiency": _metric("information", "RenyiEfficiency", "Rényi entropy over log2 V"),
         "percentile-frequency": _metric("information", "PercentileFrequency", "PCT"),
-        "ngram-entropy": _metric(
+        "ngram-entropy": _sequence(
             "sequences", "NgramEntropy", "joint and conditional entropy, capacity utilisation"
         ),
-        "zipf": _metric("sequences", "Zipf", "exponent of Zipf's law, and how well it fits"),
-        "heaps": _metric("sequences", "Heaps", "growth of types with tokens, and how well it fits"),
+        "zipf": _sequence("sequences", "Zipf", "exponent of Zipf's law, and how well it fits"),
+        "heaps": _sequence(
+            "sequences", "Heaps", "growth of types with tokens, and how well it fits"
+        ),
         "stream-compression": _metric(
             "prediction", "StreamCompression", "zstd on the token stream against the text"
         ),
@@ -391,12 +401,12 @@ STATISTICS = Registry(
         "word-cover": Entry("tokbench.statistics:word_cover", "text", "how tokens cover words"),
         "round-trip": Entry("tokbench.round_trip:round_trip", "text", "is the decoded text equal"),
         "unknown": Entry("tokbench.statistics:unknown", "text", "tokens and characters lost"),
-        "ids": Entry("tokbench.statistics:ids", "text", "how often each id occurs"),
+        "ids": Entry("tokbench.statistics:ids", EVERY, "how often each id occurs"),
         "ids-by-group-block": Entry(
             "tokbench.metrics.text.lexical:ids_by_group_block", "text", "ids by group and block"
         ),
         "token-bytes": Entry("tokbench.statistics:token_bytes", "text", "bytes of each token"),
-        "sequences": Entry("tokbench.ngrams:sequences", "text", "every id in its place"),
+        "sequences": Entry("tokbench.ngrams:sequences", EVERY, "every id in its place"),
         "source": Entry("tokbench.ngrams:source", "text", "the text itself, in its place"),
         "extent": _coded("codes", "extent", "pixels or seconds"),
         "code-size": _coded("codes", "code_size", "tokens and their bits"),

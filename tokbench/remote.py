@@ -39,6 +39,7 @@ class RemotePath:
 
     def __init__(self, fs: Any, path: str, url: str):
         self.fs, self.path, self._url = fs, path.rstrip("/"), url
+        self.plain_web = url.startswith(("http://", "https://"))
         self.name = PurePosixPath(self.path).name or self.path
         self.suffix, self.stem = PurePosixPath(self.name).suffix, PurePosixPath(self.name).stem
 
@@ -51,13 +52,14 @@ class RemotePath:
     @cached_property
     def info(self) -> dict[str, Any]:
         """What the store says of it. Raises `UserError` where it says nothing."""
+        if self.plain_web and self._url.endswith("/"):  # a page that lists a folder's files
+            return {"type": "directory"}
         try:
-            # A plain web server has no folders; fsspec would read the whole file to be sure.
             return dict(self.fs.info(self.path))
         except FileNotFoundError as error:
             raise UserError(f"{self}: nothing is there") from error
         except Exception as error:  # what a store raises has no common kind
-            raise UserError(f"{self}: cannot be reached: {one_line(error)}") from error
+            raise UserError(f"{self}: cannot be reached: {_why(error)}") from error
 
     def is_file(self) -> bool:
         return bool(self.info["type"] == "file")
@@ -67,6 +69,14 @@ class RemotePath:
 
     def resolve(self) -> RemotePath:
         return self
+
+    def __truediv__(self, name: str) -> RemotePath:
+        return RemotePath(self.fs, f"{self.path}/{name}", f"{self._url.rstrip('/')}/{name}")
+
+    @property
+    def parent(self) -> RemotePath:
+        path, url = self.path.rpartition("/")[0], self._url.rpartition("/")[0]
+        return RemotePath(self.fs, path, f"{url}/")
 
     def open(self, mode: str = "rb") -> Any:
         return self.fs.open(self.path, mode)
@@ -81,11 +91,21 @@ class RemotePath:
     def relative_to(self, other: RemotePath) -> PurePosixPath:
         return PurePosixPath(self.path).relative_to(other.path)
 
+    def entries(self, folder: str) -> list[dict[str, Any]]:
+        """What the store says of each file and folder in a folder of the same store. It is asked
+        each time: what fsspec would remember takes a kilobyte a file."""
+        try:
+            found: list[dict[str, Any]] = self.fs.ls(f"{folder}/", detail=True)
+            self.fs.invalidate_cache()
+        except Exception as error:
+            raise UserError(f"{self}: cannot be listed: {_why(error)}") from error
+        return found
+
     def _listed(self, how: Any, **options: Any) -> list[str]:
         try:
             return sorted(how(self.path, **options))
         except Exception as error:
-            raise UserError(f"{self}: cannot be listed: {one_line(error)}") from error
+            raise UserError(f"{self}: cannot be listed: {_why(error)}") from error
 
     def _beside(self, path: str) -> RemotePath:
         return RemotePath(self.fs, path, self.fs.unstrip_protocol(path))
@@ -94,6 +114,17 @@ class RemotePath:
 def is_remote(path: Any) -> TypeGuard[RemotePath]:
     """Is this a path behind a URL?"""
     return isinstance(path, RemotePath)
+
+
+def _why(error: Exception) -> str:
+    """What a store says, with what mends it where that is known."""
+    said = one_line(error)
+    if "credentials" in said.lower() and "locate" in said.lower():
+        return (
+            f"{said} (set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a "
+            "public bucket FSSPEC_S3_ANON=true)"
+        )
+    return said
 
 
 def located(url: str) -> Any:
@@ -112,7 +143,7 @@ def located(url: str) -> Any:
     except ImportError as error:  # it names the package that the scheme needs
         raise MissingExtra(f"{url}: {one_line(error)}: what {scheme}:// needs", "remote") from error
     except Exception as error:
-        raise UserError(f"{url}: cannot be reached: {one_line(error)}") from error
+        raise UserError(f"{url}: cannot be reached: {_why(error)}") from error
     path = RemotePath(fs, inside, url)
     if path.is_dir() and not path.path:
         raise UserError(f"{url}: name a file or folder")
@@ -130,7 +161,7 @@ class _Raw(io.RawIOBase):
         try:
             return action()
         except Exception as error:
-            raise UserError(f"{self._path}: cannot read: {one_line(error)}") from error
+            raise UserError(f"{self._path}: cannot read: {_why(error)}") from error
 
     def readable(self) -> bool:
         return True
@@ -185,11 +216,24 @@ def _digest(path: RemotePath) -> str:
     if large and large.get("sha256"):
         return str(large["sha256"])
     size = path.info.get("size")
-    tag = next((f"{name} {path.info[name]}" for name in TAGS if path.info.get(name)), "")
+    tag = tag_of(path.info)
     if tag and size is not None and size > HASHED:
         return hashlib.sha256(f"{path.name} {size} {tag}".encode()).hexdigest()
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tag_of(info: dict[str, Any]) -> str:
+    """The store's tag of a content, with its kind; empty where there is none."""
+    return next((f"{name} {info[name]}" for name in TAGS if info.get(name)), "")
+
+
+def content(path: RemotePath) -> bytes:
+    """All bytes of a small file, in one request."""
+    try:
+        return bytes(path.fs.cat_file(path.path))
+    except Exception as error:
+        raise UserError(f"{path}: cannot read: {_why(error)}") from error
 
 
 def size_of(path: RemotePath) -> int:

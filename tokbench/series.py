@@ -23,7 +23,7 @@ from tokbench.equalise import (
 from tokbench.errors import UserError
 from tokbench.executors import Executor
 from tokbench.matched import Matched
-from tokbench.runner import Progress
+from tokbench.run import Progress
 from tokbench.sweep import Cell, Cells
 
 Bar = Callable[[str], AbstractContextManager[Progress | None]]

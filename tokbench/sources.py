@@ -12,11 +12,30 @@ from tokbench import remote
 from tokbench.errors import UserError, one_line
 from tokbench.remote import is_remote
 
+_noted: list[io.BufferedReader] | None = None
+
+
+@contextmanager
+def noted() -> Iterator[list[io.BufferedReader]]:
+    """The files that are opened meanwhile: how far each has been read says how much is left."""
+    global _noted
+    found: list[io.BufferedReader] = []
+    _noted = found
+    try:
+        yield found
+    finally:
+        _noted = None
+
 
 def opened(path: Path) -> io.BufferedReader:
     """A file, here or behind a URL, open for reading."""
-    if is_remote(path):
-        return remote.opened(path)
+    file = remote.opened(path) if is_remote(path) else _opened(path)
+    if _noted is not None:
+        _noted.append(file)
+    return file
+
+
+def _opened(path: Path) -> io.BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:

@@ -19,7 +19,7 @@ from tokbench.errors import UserError, near
 from tokbench.executors import SERIAL, Executor, completed
 from tokbench.files import atomic_write, sha256
 from tokbench.matched import Matched
-from tokbench.runner import Progress
+from tokbench.run import Progress
 from tokbench.tokenizers.text import training as trainer
 from tokbench.tokenizers.text.trained import assembled
 

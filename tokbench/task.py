@@ -12,7 +12,7 @@ import msgspec
 from tokbench.errors import UserError, near
 from tokbench.files import builtin, sha256
 from tokbench.metrics.metric import Metric, make_metric
-from tokbench.registry import STATISTICS
+from tokbench.registry import METRICS, STATISTICS
 from tokbench.strict import load_toml
 
 
@@ -112,10 +112,30 @@ def load_task(name: str) -> Task:
     if path.is_relative_to(builtin("tasks")) and task.name != path.stem:
         raise UserError(f"{path}: name: '{task.name}' is not the file's name")
     try:
-        task.made  # noqa: B018  wrong metric names show before anything is measured
+        _refuse_foreign(task)  # wrong metrics show before anything is measured
     except UserError as error:
         raise UserError(f"{path}: {str(error).removeprefix(f'{task.name}: ')}") from error
     return task
+
+
+def _refuse_foreign(task: Task) -> None:
+    """Raise `UserError` for metrics that there are not, and for those of another modality. One of
+    your own is known by the statistics that it needs."""
+    for number, (use, metric) in enumerate(zip(task.metrics, task.made, strict=True)):
+        name = use if isinstance(use, str) else use.name
+        entries = [METRICS.table[name]] if name in METRICS else [
+            STATISTICS.table[base]
+            for each in metric.statistics
+            if (base := each.partition("?")[0]) in STATISTICS
+        ]  # fmt: skip
+        for entry in entries:
+            if task.modality not in entry.modality.split(", "):
+                fitting = [n for n, e in METRICS.table.items() if task.modality in e.modality]
+                raise UserError(
+                    f"{task.name}: metrics[{number}]: '{name}' is a metric of {entry.modality}, "
+                    f"the task is of {task.modality}{near(name, fitting, 0.55)} (see: tokbench "
+                    "list metrics)"
+                )
 
 
 def task_paths() -> dict[str, Path]:

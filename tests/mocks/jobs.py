@@ -85,6 +85,23 @@ class Slow(Greedy):
         return super().encode(batch)
 
 
+class Held(Greedy):
+    """Encodes `free` slices and waits with the next until there is a file `go` in `folder`: what
+    is to happen in the middle of a run has all the time it needs."""
+
+    name = "held"
+
+    def __init__(self, folder: str, free: str = "3"):
+        super().__init__()
+        self.folder, self.free = Path(folder), int(free)
+
+    def encode(self, batch: Sequence[str]) -> Codes:
+        (self.folder / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+        while len(list(self.folder.iterdir())) > self.free and not (self.folder / "go").exists():
+            time.sleep(0.02)
+        return super().encode(batch)
+
+
 class Mortal(Slow):
     """Kills its own process at a text with `mark` in it, until `lives` times have passed; each
     leaves a file in `folder`."""

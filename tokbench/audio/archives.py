@@ -19,7 +19,7 @@ def webdataset(found: Found, fields: dict[str, str]) -> list[Part]:
     its transcript and a `.json` with `transcript` (or `text`), `speaker`, `language` and `domain`.
     Other files are passed over. fields: `domain`, `language`, `speaker`: the same for all."""
     soundfile_needed()
-    return list(tar_streams(found, _CLIPS, _said(fields)))
+    return list(tar_streams(found, CLIPS, said_of(fields)))
 
 
 def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
@@ -29,18 +29,19 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
     first of transcript, text, sentence, transcription); `domain`, `language`, `speaker`: the same
     for all, over which columns `domain`, `language` and `speaker` (or speaker_id, client_id) go."""
     soundfile_needed()
-    clips, words = _CLIPS, fields.get("transcript", "")
+    clips, words = CLIPS, fields.get("transcript", "")
     if words:
         clips = replace(clips, columns={**clips.columns, "transcript": (words,)})
     key, name = fields.get("audio", "audio"), fields.get("name", "")
-    return list(parquet_streams(found, clips, key, name, _said(fields), words))
+    return list(parquet_streams(found, clips, key, name, said_of(fields), words))
 
 
-def _said(fields: dict[str, str]) -> dict[str, str]:
+def said_of(fields: dict[str, str]) -> dict[str, str]:
+    """What a manifest says of all clips."""
     return {key: fields[key] for key in SAID if key in fields}
 
 
-_CLIPS = Coded(
+CLIPS = Coded(
     "audio", "clip", SUFFIXES, read_clip, clip_weight,
     columns={
         "transcript": ("transcript", "text", "sentence", "transcription"),

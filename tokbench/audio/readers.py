@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tokbench.annotations import annotated, folder_of
+from tokbench.audio.archives import CLIPS, said_of
 from tokbench.audio.clips import SUFFIXES, clip_weight, read_clip, soundfile_needed
 from tokbench.audio.transcripts import transcripts
 from tokbench.errors import UserError
@@ -15,6 +16,8 @@ from tokbench.listing import Files, FilesPart, Listed
 from tokbench.media_parts import FileItem, Header, Item
 from tokbench.parts import Part
 from tokbench.readers import Found
+from tokbench.remote import is_remote
+from tokbench.remote_folders import FolderPart
 from tokbench.types import Sample
 
 
@@ -24,7 +27,8 @@ def clips(found: Found, fields: dict[str, str]) -> list[Part]:
     A file `annotations.jsonl` in the folder says more of a clip: one object a line, with its
     `name` (the path within the folder, with or without suffix) and any of `transcript`,
     `speaker`, `language`, `domain` (speech, music, sound). Transcripts are also taken from
-    LibriSpeech's `*.trans.txt` and from Sphinx's `transcription`.
+    LibriSpeech's `*.trans.txt` and from Sphinx's `transcription`; of a folder behind a URL from
+    `annotations.jsonl` alone.
 
     Fields of a manifest: `names`, a regular expression for the path without suffix, whose named
     groups are notes (clips that it does not match are left out); `transcripts`, the form they are
@@ -33,7 +37,9 @@ def clips(found: Found, fields: dict[str, str]) -> list[Part]:
     """
     soundfile_needed()
     return [
-        FilesPart(group, "audio", Files(folder_of(path), _noted(path, fields)), _item)
+        FolderPart(group, path, CLIPS, said_of(fields))
+        if is_remote(path)
+        else FilesPart(group, "audio", Files(folder_of(path), _noted(path, fields)), _item)
         for group, path in found
     ]
 

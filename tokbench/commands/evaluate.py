@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -17,13 +17,13 @@ from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.executors import Executor
 from tokbench.record import Record, plain
-from tokbench.runner import Progress
-from tokbench.runner import evaluate as run_job
+from tokbench.run import Bar, Progress
+from tokbench.runner import evaluate_all
 from tokbench.specs import expanded, load_tokenizer, resolve
 from tokbench.suites import suite
 from tokbench.task import Task, load_task, with_option, with_reference
 from tokbench.text.languages import is_code
-from tokbench.types import Score
+from tokbench.types import Score, Tokenizer
 
 DEFAULT_SUITE = {
     "text": "text", "image": "image-mini", "video": "video-mini", "audio": "audio-mini",
@@ -49,29 +49,32 @@ def measure_all(
     specs: list[str], options: argparse.Namespace, given: list[str]
 ) -> list[tuple[Record, Path]]:
     """Records of all specs on the chosen tasks, with their paths."""
-    results = []
     executor = Executor.chosen(options.executor, options.workers)
     specs = [each for spec in specs for each in expanded(spec)]
     for spec in specs:
         resolve(spec)  # an unknown last one shows before the first is measured
+    with progress_bars() as bar:
+        return evaluate_all(
+            _jobs(specs, options, given), Path(options.out), executor,
+            getattr(options, "again", False), bar,
+        )  # fmt: skip
+
+
+def _jobs(
+    specs: list[str], options: argparse.Namespace, given: list[str]
+) -> Iterator[tuple[Job, Tokenizer]]:
     for spec in specs:
         tokenizer = load_tokenizer(spec)
         for task in chosen_tasks(options, tokenizer.spec.modality):
-            job = Job(
+            yield Job(
                 spec, task, options.data or task.dataset,
                 options.split or (None if options.data else task.split), options.limit, given,
-            )  # fmt: skip
-            with progress_bar(f"{tokenizer.name} · {task.name}") as progress:
-                result = run_job(
-                    job, Path(options.out), progress=progress, tokenizer=tokenizer,
-                    again=getattr(options, "again", False), executor=executor,
-                )  # fmt: skip
-                results.append(result)
-    return results
+            ), tokenizer  # fmt: skip
 
 
 def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     """The tasks asked for: by name, by suite, or the default for the modality and data."""
+    glance = getattr(options, "plan", False)
     if options.suite:
         tasks = suite(options.suite, options.data, options.split)
     elif options.task:
@@ -79,7 +82,7 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     elif options.data and modality != "text":
         tasks = [load_task(modality)]
     elif options.data:
-        parallel = open_dataset(options.data, options.split).parallel
+        parallel = open_dataset(options.data, options.split, glance=glance).parallel
         tasks = [load_task("text-parallel" if parallel else "text")]
     else:
         tasks = suite(DEFAULT_SUITE[modality])
@@ -94,7 +97,7 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
     reference = options.reference
     if reference is None and options.data and modality == "text":
         # A set without English is held against its own first language.
-        groups = open_dataset(options.data, options.split).groups
+        groups = open_dataset(options.data, options.split, glance=glance).groups
         reference = None if "eng_Latn" in groups or not groups else groups[0]
     if options.reference and not any(
         "reference" in metric.options() for task in tasks for metric in task.made
@@ -107,14 +110,14 @@ def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
 
 
 @contextmanager
-def progress_bar(label: str, unit: str = "shards") -> Iterator[Progress | None]:
-    """A bar on a terminal, nothing on a pipe."""
+def progress_bars(unit: str = "shards") -> Iterator[Bar]:
+    """A bar for each thing under way on a terminal, nothing on a pipe."""
     if not sys.stderr.isatty():
-        yield None
+        yield lambda label: nullcontext()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description}"),
@@ -123,9 +126,22 @@ def progress_bar(label: str, unit: str = "shards") -> Iterator[Progress | None]:
         TextColumn(unit),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        @contextmanager
+        def bar(label: str) -> Iterator[Progress]:
+            task = bars.add_task(label, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+            bars.remove_task(task)
+
+        yield bar
+
+
+@contextmanager
+def progress_bar(label: str, unit: str = "shards") -> Iterator[Progress | None]:
+    """One bar."""
+    with progress_bars(unit) as bar, bar(label) as progress:
+        yield progress
 
 
 HEADLINES = ("max", "mean", "p50", "original", "resized", "truth", "unscored")

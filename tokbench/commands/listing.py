@@ -15,7 +15,7 @@ _REGISTRIES = {"tokenizers": TOKENIZERS, "metrics": METRICS}
 
 _MODALITIES = (
     "text", "image", "audio", "video", "image, audio", "image, video", "audio, video",
-    "image, audio, video", "",
+    "image, audio, video", "text, image, audio, video", "",
 )  # fmt: skip
 """The order in which they are listed; a suite bears its modality in its name."""
 

@@ -21,7 +21,7 @@ from tokbench.executors import Executor
 from tokbench.files import atomic_write
 from tokbench.matched import Matched, matched
 from tokbench.record import provenance
-from tokbench.runner import locked
+from tokbench.run import locked
 from tokbench.series import Comparison, Series, sweep_series
 from tokbench.sweep import Cells, grid
 from tokbench.sweep_figure import drawn

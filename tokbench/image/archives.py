@@ -21,7 +21,7 @@ def webdataset(found: Found, fields: dict[str, str]) -> list[Part]:
     name up to its first dot and follow each other: a picture, and a `.json` with its `words` and
     `faces` where there are any. Other files are passed over."""
     pillow_needed()
-    return list(tar_streams(found, _PICTURES, {}))
+    return list(tar_streams(found, PICTURES, {}))
 
 
 def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
@@ -30,7 +30,7 @@ def parquet(found: Found, fields: dict[str, str]) -> list[Part]:
     by (default: the file's name and the row). Columns `words` and `faces` are its annotations."""
     pillow_needed()
     key, name = fields.get("image", "image"), fields.get("name", "")
-    return list(parquet_streams(found, _PICTURES, key, name, {}))
+    return list(parquet_streams(found, PICTURES, key, name, {}))
 
 
 def write_shard(path: Path, pictures: Iterable[dict[str, Any]]) -> None:
@@ -67,7 +67,7 @@ def _weight(content: bytes) -> int:
     return 3 * height * width
 
 
-_PICTURES = Coded(
+PICTURES = Coded(
     "image", "picture", SUFFIXES, _read, _weight,
     columns={"words": ("words",), "faces": ("faces",)}, size=_size,
 )  # fmt: skip

@@ -6,11 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from tokbench.annotations import annotated, folder_of
+from tokbench.image.archives import PICTURES
 from tokbench.image.pictures import SUFFIXES, picture_size, pillow_needed, read_picture
 from tokbench.listing import Files, FilesPart
 from tokbench.media_parts import FileItem, Header, Item
 from tokbench.parts import Part
 from tokbench.readers import Found
+from tokbench.remote import is_remote
+from tokbench.remote_folders import FolderPart
 from tokbench.types import Sample
 
 
@@ -20,11 +23,13 @@ def images(found: Found, fields: dict[str, str]) -> list[Part]:
     A file `annotations.jsonl` in the folder says more of a picture: one object a line, with its
     `name` (the path within the folder, with or without suffix) and any of `words`
     ([{"text", "box": [x0, y0, x1, y1]}, …], in pixels, the ends exclusive) and `faces`
-    ([{"keypoints": five [x, y], "box"}, …]).
+    ([{"keypoints": five [x, y], "box"}, …]). A folder behind a URL is read alike.
     """
     pillow_needed()
     return [
-        FilesPart(
+        FolderPart(group, path, PICTURES, {})
+        if is_remote(path)
+        else FilesPart(
             group, "image", Files(folder_of(path), annotated(path, SUFFIXES, "pictures")), item
         )
         for group, path in found

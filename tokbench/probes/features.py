@@ -101,10 +101,20 @@ class TorchFidelity:
         digest = clip.MODEL_METADATA[self.name]["hash"]
         return f"{self.name}-{digest}.pt", clip.MODEL_URLS[self.name], digest
 
-    def _dinov2(self) -> Path:
+    @property
+    def download(self) -> tuple[str, str]:
+        """The file of its weights, and where they come from."""
+        if not self.name.startswith("dinov2"):
+            return self._given[:2]
+        self._installed()
         from torch_fidelity import feature_extractor_dinov2 as dinov2
 
-        file = f"{dinov2.MODEL_METADATA[self.name]}_pretrain.pth"
+        model = dinov2.MODEL_METADATA[self.name]
+        url = f"https://dl.fbaipublicfiles.com/dinov2/{model}/{model}_pretrain.pth"
+        return f"{model}_pretrain.pth", url
+
+    def _dinov2(self) -> Path:
+        file = self.download[0]
         if weights.found(file) is None:
             weights.may_fetch(self.name)
             self._network  # noqa: B018  fetched by the library

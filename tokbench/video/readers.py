@@ -15,6 +15,7 @@ from tokbench.listing import Files, FilesPart
 from tokbench.media_parts import FileItem, Header, Item, ItemsPart
 from tokbench.parts import Part
 from tokbench.readers import Found
+from tokbench.remote import is_remote
 from tokbench.types import Sample
 from tokbench.video.clips import (
     SUFFIXES,
@@ -31,6 +32,9 @@ def videos(found: Found, fields: dict[str, str]) -> list[Part]:
     `annotations.jsonl` as of pictures. fields: `frames`, how many of each clip's first frames are
     read (default: all; a clip is held in memory whole)."""
     pyav()
+    for _, path in found:
+        if is_remote(path):
+            raise UserError(f"{path}: videos behind a URL are not read: copy the folder here")
     make = partial(_file, most=_whole(fields, "frames"))
     return [
         FilesPart(group, "video", Files(folder_of(path), annotated(path, SUFFIXES, "videos")), make)

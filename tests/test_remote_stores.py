@@ -1,0 +1,244 @@
+"""Folders behind URLs, on a plain web server and in a store like S3: the numbers of those here."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pytest
+from mocks.archives import shard
+from mocks.command import called, refused
+from mocks.evidence import make_task
+from mocks.jobs import METRICS, SPECS, job, numbers
+from pyarrow import parquet
+
+from tokbench import remote
+from tokbench.bench import Job
+from tokbench.dataset import open_dataset
+from tokbench.remote_folders import below
+from tokbench.runner import evaluate
+
+BUCKET = "corpus"
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def of(data: str | Path, modality: str = "text") -> Job:
+    metrics = METRICS[modality] if modality != "text" else ["counts", "bytes-per-token"]
+    shards = {"shard_samples": {"text": 400, "image": 4, "audio": 2}[modality]}
+    spec = SPECS[modality] if modality != "text" else "bytes"
+    return Job(spec, make_task(metrics, modality=modality, **shards), str(data))
+
+
+def without_place(found: Any) -> dict[str, Any]:
+    """The numbers, without what the place's own hash goes into."""
+    left = numbers(found)
+    for name in ("key", "signature", "evidence"):
+        left.pop(name)
+    left["about"] = found.about.tokenizer, found.about.task, found.about.dataset.samples
+    return left
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Pictures in folders, hidden files, notes of one."""
+    job(tmp_path, "image")
+    folder = tmp_path / "image-data"
+    (folder / "below").mkdir()
+    (folder / "05.png").rename(folder / "below" / "a b.png")
+    shutil.copy(folder / "06.png", folder / ".hidden.png")
+    (folder / "LICENCE.txt").write_text("mine")
+    noted = {"name": "below/a b", "words": [{"text": "word", "box": [0, 0, 9, 9]}]}
+    (folder / "annotations.jsonl").write_text(json.dumps(noted))
+    return folder
+
+
+# A plain web server
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed: extra remote")
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_folder_on_a_web_server(web: str, tmp_path: Path, pictures: Path) -> None:
+    here, _ = evaluate(of(pictures, "image"), tmp_path / "here")
+    far, _ = evaluate(of(f"{web}/image-data/", "image"), tmp_path / "far")
+    assert without_place(far) == without_place(here)
+    assert "a b.png" in {path.name for path in pictures.rglob("*")}
+    before = open_dataset(f"{web}/image-data/").fingerprint
+    (pictures / "07.png").write_bytes((pictures / "08.png").read_bytes())
+    assert open_dataset(f"{web}/image-data/").fingerprint != before  # no tags: by content
+
+
+def test_a_web_folder_that_is_not_there(web: str, tmp_path: Path) -> None:
+    eval_ = ("eval", "bytes", "--task", "text", "--out", tmp_path / "runs", "--data")
+    refused(called(*eval_, f"{web}/none/"), "/none/: cannot be listed: ")
+
+
+def test_one_picture_by_its_url(web: str, pictures: Path) -> None:
+    part = open_dataset(f"{web}/image-data/06.png").parts[0]
+    [header] = part.headers()
+    assert header.name == "06"
+
+
+# A store with folders, in memory
+
+
+def test_a_folder_in_a_store_gives_the_same_samples(tmp_path: Path, pictures: Path) -> None:
+    store = fsspec.filesystem("memory")
+    for name, content in files_below(pictures).items():
+        store.pipe(f"/pictures/{name}", content)
+    far, here = (open_dataset(str(place)).parts[0] for place in ("memory://pictures", pictures))
+    assert list(far.headers()) == list(here.headers())
+    pairs = zip(far.items, here.items, strict=True)
+    for a, b in ((x.load(), y.load()) for x, y in pairs):
+        assert (a.name, a.notes, a.data.tolist()) == (b.name, b.notes, b.data.tolist())
+    assert far.fingerprint() == here.fingerprint()  # it gives no tags, so both are by content
+    store.rm("/pictures", recursive=True)
+
+
+def test_notes_of_a_file_that_is_not_there(pictures: Path, tmp_path: Path) -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe("/few/a.png", (pictures / "06.png").read_bytes())
+    store.pipe("/few/annotations.jsonl", b'{"name": "ab"}')
+    eval_ = ("eval", SPECS["image"], "--task", "image", "--out", tmp_path / "runs", "--data")
+    refused(called(*eval_, "memory://few"), "annotations.jsonl: no file 'ab'", "'a'?")
+    store.rm("/few", recursive=True)
+
+
+# S3
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    """A server that speaks S3, and its file system."""
+    server_of = pytest.importorskip("moto.server", reason="moto is not installed: moto[s3], flask")
+    pytest.importorskip("s3fs", reason="s3fs is not installed: extra remote")
+    server = server_of.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.get_host_and_port()[1]}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "one")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "two")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        store = fsspec.filesystem("s3")
+        store.mkdir(BUCKET)
+        yield store
+    server.stop()
+    fsspec.filesystem("s3").clear_instance_cache()
+
+
+LINES = [f"line {number} sätır {number * number}" for number in range(1200)]
+
+
+def _parquet() -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"text": LINES}), file, row_group_size=500)
+    return file.getvalue()
+
+
+def _tar(folder: Path, pictures: Path) -> bytes:
+    names = {path.name: path.read_bytes() for path in sorted(pictures.glob("*.png"))}
+    return shard(folder / "made.tar", names).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.parquet", "a.tar"])
+def test_a_file_in_s3_gives_the_record_of_the_same_file(
+    name: str, s3: Any, tmp_path: Path, pictures: Path
+) -> None:
+    content = {
+        "a.txt": lambda: "\n".join(LINES).encode(),
+        "a.parquet": _parquet,
+        "a.tar": lambda: _tar(tmp_path, pictures),
+    }[name]()
+    remote.kept_open.cache_clear()
+    s3.pipe(f"{BUCKET}/{name}", content)
+    (tmp_path / name).write_bytes(content)
+    modality = "image" if name == "a.tar" else "text"
+    here, _ = evaluate(of(tmp_path / name, modality), tmp_path / "here")
+    far, _ = evaluate(of(f"s3://{BUCKET}/{name}", modality), tmp_path / "far")
+    assert numbers(far) == numbers(here)
+
+
+@pytest.mark.parametrize("modality", ["image", "audio"])
+def test_a_folder_in_s3(modality: str, s3: Any, tmp_path: Path) -> None:
+    job(tmp_path, modality)
+    folder = tmp_path / f"{modality}-data"
+    for name, content in files_below(folder).items():
+        s3.pipe(f"{BUCKET}/{modality}/{name}", content)
+    here, _ = evaluate(of(folder, modality), tmp_path / "here")
+    url = f"s3://{BUCKET}/{modality}"
+    far, _ = evaluate(of(url, modality), tmp_path / "far")
+    assert without_place(far) == without_place(here)
+    before = open_dataset(url).fingerprint
+    assert open_dataset(url + "/").fingerprint == before
+    s3.pipe(f"{BUCKET}/{modality}/zz.txt", b"not a sample")
+    assert open_dataset(url).fingerprint == before
+    first = min(files_below(folder))
+    s3.pipe(f"{BUCKET}/{modality}/{first}", b"another")
+    assert open_dataset(url).fingerprint != before
+
+
+def test_nothing_is_read_to_know_a_folder(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job(tmp_path, "image")
+    for name, content in files_below(tmp_path / "image-data").items():
+        s3.pipe(f"{BUCKET}/unread/{name}", content)
+    monkeypatch.setattr("tokbench.remote_folders.content", lambda path: [][1])
+    dataset = open_dataset(f"s3://{BUCKET}/unread")
+    assert len(dataset.fingerprint) == 64
+    sizes = [piece.size for piece in dataset.parts[0].slices(0, 4, 1 << 20, None)]
+    assert sum(sizes) == 16 * dataset.parts[0].size()
+
+
+def test_folders_are_listed_in_order(s3: Any) -> None:
+    names = ["b.png", "a/2.png", "a/1.png", "a.png", "a-b/3.png", "a/x/4.png"]
+    for name in names:
+        s3.pipe(f"{BUCKET}/order/{name}", b"x")
+    found = [entry.path for entry in below(remote.located(f"s3://{BUCKET}/order"))]
+    assert sorted(found) == sorted(names)
+    assert found == [str(path) for path in sorted(map(Path, names))]
+
+
+def test_what_is_wrong_in_s3_is_one_line(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.pipe(f"{BUCKET}/a.txt", b"text")
+    eval_ = ("eval", "bytes", "--task", "text", "--out", tmp_path / "runs", "--data")
+    refused(called(*eval_, "s3://no-such-bucket/a.txt"), "no-such-bucket/a.txt: nothing is there")
+    refused(called(*eval_, f"s3://{BUCKET}/none.txt"), "none.txt: nothing is there")
+    refused(called(*eval_, "s3://"), "s3://: ")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    s3.clear_instance_cache()
+    refused(called(*eval_, f"s3://{BUCKET}/a.txt"), "Unable to locate credentials (set AWS_PROFILE")
+    s3.clear_instance_cache()
