@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tokbench import kernel
 from tokbench.evidence import Tally
 from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.ngrams import Sequences, narrow
@@ -42,6 +43,9 @@ def runs(
     """
     if not size:
         return
+    if kernel.compiled and kernel.sortable(len(before), size, kinds):
+        yield from _in_portions(*kernel.compiled.sort_pairs(before, after, size, kinds))
+        return
     # The pair and the place share an integer, and sorting integers is fast.
     most = min(PORTION, 1 << ((61 - kinds.bit_length()) // 2))
     sizes = counted(before, size)
@@ -64,6 +68,19 @@ def runs(
         own = keys & ((1 << bits) - 1)
         keys >>= bits
         yield places[own], np.concatenate(([True], keys[1:] != keys[:-1]))
+
+
+def _in_portions(places: np.ndarray, first: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Sorted places cut where a pair begins: what is made of them is never as long as they are."""
+    low = 0
+    while low < len(places):
+        high = low + PORTION
+        if high < len(places):
+            high += int(np.argmax(first[high:]))
+            if not first[high]:  # the last pair goes on to the end
+                high = len(places)
+        yield places[low:high], first[low:high]
+        low = high
 
 
 def preceding(rank: np.ndarray, begins: np.ndarray) -> np.ndarray:
@@ -91,7 +108,7 @@ def kgram_counts(found: Sequences, order: int) -> Iterator[Counts]:
     begins = (np.cumsum(found.lengths) - found.lengths)[found.lengths > 0]
     size, dense = found.dense
     kinds = size
-    by_block = np.array([counted(dense[block == b], size) for b in blocks])
+    by_block = _counted_by_block(dense, block, size)[blocks]
     total = by_block.sum(0)
     yield Counts(_times(total), [_times(total - rest) for rest in by_block])
     rank = dense
@@ -105,9 +122,24 @@ def kgram_counts(found: Sequences, order: int) -> Iterator[Counts]:
             if k < order:
                 rank[places] = number + np.int32(base)
             base += int(number[-1]) + 1
-            tallies.append(_frequencies(number, first, block[places]))
+            if kernel.compiled:
+                tallies.append(Tally.of(*kernel.compiled.frequencies(places, first, block)))
+            else:
+                tallies.append(_frequencies(number, first, block[places]))
         size = base
         yield _of_blocks(Tally.joined(tallies), blocks)
+
+
+def _counted_by_block(values: np.ndarray, block: np.ndarray, size: int) -> np.ndarray:
+    """How often each of 0 … size-1 occurs in each block: (blocks, size)."""
+    counts = np.zeros(JACKKNIFE_BLOCKS * size, dtype=np.int64)
+    step = max(PORTION, 4 * size)  # the table is added up once a portion
+    for low in range(0, len(values), step):
+        cell = block[low : low + step].astype(np.int64)
+        cell *= size
+        cell += values[low : low + step]
+        counts += np.bincount(cell, minlength=len(counts))
+    return counts.reshape(JACKKNIFE_BLOCKS, size)
 
 
 def _times(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
