@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,18 +57,31 @@ def measure_all(
         resolve(spec)  # an unknown last one shows before the first is measured
     for spec in specs:
         tokenizer = load_tokenizer(spec)
-        for task in chosen_tasks(options, tokenizer.spec.modality):
-            job = Job(
-                spec, task, options.data or task.dataset,
-                options.split or (None if options.data else task.split), options.limit, given,
-            )  # fmt: skip
-            with progress_bar(f"{tokenizer.name} · {task.name}") as progress:
-                result = run_job(
-                    job, Path(options.out), progress=progress, tokenizer=tokenizer,
-                    again=getattr(options, "again", False), executor=executor,
+        tasks = chosen_tasks(options, tokenizer.spec.modality)
+        with shared_codes(tasks, executor) as folder:
+            for task in tasks:
+                job = Job(
+                    spec, task, options.data or task.dataset,
+                    options.split or (None if options.data else task.split), options.limit, given,
+                    folder,
                 )  # fmt: skip
-                results.append(result)
+                with progress_bar(f"{tokenizer.name} · {task.name}") as progress:
+                    result = run_job(
+                        job, Path(options.out), progress=progress, tokenizer=tokenizer,
+                        again=getattr(options, "again", False), executor=executor,
+                    )  # fmt: skip
+                    results.append(result)
     return results
+
+
+@contextmanager
+def shared_codes(tasks: list[Task], executor: Executor) -> Iterator[str]:
+    """A folder in which several tasks of text share what they encode, until they are done."""
+    if len(tasks) < 2 or tasks[0].modality != "text" or executor.kind == "ray":
+        yield ""
+        return
+    with tempfile.TemporaryDirectory(prefix="tokbench-codes-", ignore_cleanup_errors=True) as name:
+        yield name
 
 
 def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
