@@ -7,18 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from tokbench.derived import derived
+from tokbench.derived import Made, derived_together
 from tokbench.evidence import Failure
 from tokbench.measured import Measured
 from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.pooled import pooled, total
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.alignment import Boundaries, agreement
-from tokbench.text.perturb import EVERY, PERTURBATIONS, TYPOS, VERSION, Perturbed, perturb
+from tokbench.text.perturb import EVERY, PERTURBATIONS, TYPOS, VERSION, perturb
 from tokbench.types import Score
 
 _COUNTED = ("applied", "before", "after", "placed", "both", "either", "moved")
-TOGETHER = 1 << 19
+TOGETHER = 1 << 17
 """Bytes of the samples that are perturbed and encoded together: bounds the memory."""
 
 
@@ -36,11 +36,20 @@ def perturbations(encoded: EncodedText) -> Statistic:
     if not encoded.batch.raw_bytes and samples:
         old = Boundaries(encoded)
         for rows in _handfuls(encoded.batch.sizes):
-            made = [{name: perturb(name, encoded.batch.texts[row]) for name in PERTURBATIONS}
-                    for row in rows.tolist()]  # fmt: skip
-            for name in PERTURBATIONS:
-                changed = {int(row): found[name] for row, found in zip(rows, made, strict=True)}
-                _compare(encoded, old, name, changed, columns, failures)
+            edits: dict[str, list[np.ndarray]] = {name: [] for name in PERTURBATIONS}
+            texts = {name: Made([], [], name) for name in PERTURBATIONS}
+            for row in rows.tolist():
+                for name, made in texts.items():
+                    if (noisy := perturb(name, encoded.batch.texts[row])) is not None:
+                        made.rows.append(row)
+                        made.texts.append(noisy.text)
+                        edits[name].append(noisy.spans)
+            together = derived_together(encoded, list(texts.values()), failures)
+            for made, (new, good) in zip(texts.values(), together, strict=True):
+                if len(good):
+                    spans = [edits[made.what][place] for place in good.tolist()]
+                    where = np.array(made.rows)[good]
+                    _compare(encoded, old, made.what, where, new, spans, columns)
     return Statistic(columns, failures=failures)
 
 
@@ -54,17 +63,12 @@ def _compare(
     encoded: EncodedText,
     old: Boundaries,
     name: str,
-    perturbed: dict[int, Perturbed | None],
+    rows: np.ndarray,
+    new: EncodedText,
+    kept: list[np.ndarray],
     columns: dict[str, np.ndarray],
-    failures: dict[str, Failure],
 ) -> None:
-    changed = [(row, found) for row, found in perturbed.items() if found is not None]
-    rows = np.array([row for row, _ in changed], dtype=np.int64)
-    texts = [found.text for _, found in changed]
-    new, good = derived(encoded, rows, texts, name, failures)
-    if not len(good):
-        return
-    rows, kept = rows[good], [changed[place][1].spans for place in good.tolist()]
+    """Fills the columns of one perturbation; kept: the edits of each of the `rows`."""
     owner = np.repeat(np.arange(len(kept)), [len(spans) for spans in kept])
     spans = np.concatenate(kept)
     boundaries = Boundaries(new)
