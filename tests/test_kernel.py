@@ -200,11 +200,12 @@ def test_pairs_are_sorted_as_by_numpy(compiled: Kernel, case: tuple, portion: in
             cuts.append(len(some))
         return places, marks, cuts
 
-    with patch.object(kgrams, "PORTION", portion):
+    with patch.object(kgrams, "PORTION", portion), patch.object(kgrams, "STRETCH", 2 * portion):
         found, expected = either(compiled, sorted_pairs)
     assert found[:2] == expected[:2]
     assert max(found[2], default=0) <= portion + len(before)
-    places, first = compiled.sort_pairs(before, after, size, kinds)
+    wide = after if portion > 4 else after.astype(np.uint16)
+    places, first = compiled.sort_pairs(before, wide, (0, size), kinds, len(before))
     if len(places):
         assert_frequencies(compiled, places, first, block)
 
@@ -220,13 +221,13 @@ def test_frequencies_beyond_the_table_are_listed(compiled: Kernel) -> None:
 
 def test_numbers_outside_their_bounds_are_not_sorted(compiled: Kernel) -> None:
     numbers = np.array([0, 1, 2], np.int32)
-    for size, kinds in ((2, 3), (3, 2)):
+    for after, room in ((numbers, 3), (np.array([0, -1, 0]), 3), (numbers * 0, 2)):
         with pytest.raises(IndexError, match="outside"):
-            compiled.sort_pairs(numbers, numbers, size, kinds)
-    with pytest.raises(IndexError, match="outside"):
-        compiled.sort_pairs(numbers, np.array([0, -1, 0]), 3, 3)
+            compiled.sort_pairs(numbers, after, (0, 3), 2, room)
     with pytest.raises(ValueError, match="not to be sorted"):
-        compiled.sort_pairs(numbers, numbers[:2], 3, 3)
+        compiled.sort_pairs(numbers, numbers[:2], (0, 3), 3, 3)
+    places, first = compiled.sort_pairs(numbers, numbers, (1, 2), 3, 1)
+    assert (places.tolist(), first.tolist()) == ([1], [True])
     with pytest.raises(ValueError, match="blocks"):
         compiled.frequencies(numbers, numbers == 0, np.zeros(2, np.uint8))
     with pytest.raises(IndexError, match="outside"):

@@ -170,34 +170,46 @@ static void sort_keys(uint64_t *keys, uint64_t *spare, int64_t many, int shift, 
     if (from != keys) memcpy(keys, from, many * sizeof *keys);
 }
 
-/* Places in the order of their pairs (before, after), equals in the order of the text; those
-   whose `before` is negative are left out. first[i]: does a new pair begin at places[i]?
+/* The i-th token of a stream of 2 or 4 bytes each. */
+static int64_t token(const void *tokens, int64_t wide, int64_t i)
+{
+    return wide == 2 ? ((const uint16_t *)tokens)[i] : ((const int32_t *)tokens)[i];
+}
+
+/* Places whose context before[i] is in [from, to), in the order of their pairs (before, after),
+   equals in the order of the text. first[i]: does a new pair begin at places[i]?
 
    Contexts are dealt by their highest bits into parts that fit the processor's cache, each sorted
    by keys of `low` bits of the context, `high` bits of the token and `bits` of the place.
-   `heads` has 2 and one more than the largest number of a part in zeros, `keys` room for every
-   place. Returns how many places there are, -1 for a number out of bounds, -2 without memory. */
-int64_t sort_pairs(const int32_t *before, const int32_t *after, int64_t many,
-                   int64_t size, int64_t kinds, int64_t low, int64_t high, int64_t bits,
+   `heads` has 2 and one more than the largest number of a part in zeros; `keys`, `places` and
+   `first` have `room`. Returns how many places there are, -1 for a token that is not below
+   `kinds`, -2 without memory, -3 without room. */
+int64_t sort_pairs(const int32_t *before, const void *after, int64_t wide, int64_t many,
+                   int64_t from, int64_t to, int64_t kinds,
+                   int64_t low, int64_t high, int64_t bits, int64_t room,
                    int64_t *heads, uint64_t *keys, int32_t *places, uint8_t *first)
 {
-    int64_t parts = size ? ((size - 1) >> low) + 1 : 0, most = 0, left = 0;
+    int64_t parts = to > from ? ((to - from - 1) >> low) + 1 : 0, most = 0, left = 0;
     for (int64_t i = 0; i < many; i++) {
-        if (before[i] < 0) continue;
-        if (before[i] >= size || after[i] < 0 || after[i] >= kinds) return -1;
-        heads[(before[i] >> low) + 1]++;
+        int64_t context = before[i];
+        if (context < from || context >= to) continue;
+        int64_t next = token(after, wide, i);
+        if (next < 0 || next >= kinds) return -1;
+        heads[((context - from) >> low) + 1]++;
     }
     for (int64_t part = 0; part < parts; part++) {
         if (heads[part + 1] > most) most = heads[part + 1];
         heads[part + 1] += heads[part];
     }
+    if (heads[parts] > room) return -3;
     uint64_t *spare = malloc((most + 1) * sizeof *spare), mask = ((uint64_t)1 << bits) - 1;
     if (!spare) return -2;
     for (int64_t i = 0; i < many; i++) {
-        if (before[i] < 0) continue;
-        uint64_t context = (uint64_t)before[i] & (((uint64_t)1 << low) - 1);
-        uint64_t pair = context << high | (uint64_t)after[i];
-        keys[heads[before[i] >> low]++] = pair << bits | (uint64_t)i;
+        int64_t context = before[i];
+        if (context < from || context >= to) continue;
+        uint64_t own = (uint64_t)(context - from) & (((uint64_t)1 << low) - 1);
+        uint64_t pair = own << high | (uint64_t)token(after, wide, i);
+        keys[heads[(context - from) >> low]++] = pair << bits | (uint64_t)i;
     }
     for (int64_t part = 0; part < parts; part++) { /* heads[part] is now the end of the part */
         int64_t begin = left;

@@ -127,28 +127,35 @@ class Kernel:
         return self._collected(table, np.arange(columns), sum(len(keys) for keys, _ in tallies))
 
     def sort_pairs(
-        self, before: np.ndarray, after: np.ndarray, size: int, kinds: int
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        contexts: tuple[int, int],
+        kinds: int,
+        room: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Places in the order of their pairs (before, after), and which begin a new pair.
+        """Places whose context is in [first, last), in the order of their pairs (before, after),
+        and which begin a new pair.
 
-        before: numbers under `size`, negative for places to leave out; after: under `kinds`.
+        before: contexts; after: numbers under `kinds`; room: for how many places.
         """
-        many = len(before)
+        many, size = len(before), contexts[1] - contexts[0]
         low, high, bits = widths = _widths(many, size, kinds)
-        if len(after) != many or sum(widths) > 64 or many > MOST_PLACES:
+        if len(after) != many or sum(widths) > 64 or many > MOST_PLACES or contexts[0] < 0:
             raise ValueError(f"{many} numbers before and {len(after)} after: not to be sorted")
-        before, after = (np.ascontiguousarray(part, np.int32) for part in (before, after))
+        before = np.ascontiguousarray(before, np.int32)
+        after = np.ascontiguousarray(after, np.uint16 if after.dtype == np.uint16 else np.int32)
         heads = np.zeros((max(size - 1, 0) >> low) + 2, np.int64)
-        keys, places = np.empty(many, np.uint64), np.empty(many, np.int32)
-        first = np.empty(many, np.uint8)
+        keys, places = np.empty(room, np.uint64), np.empty(room, np.int32)
+        first = np.empty(room, np.uint8)
         left = self._call(
-            "sort_pairs", before, after, many, size, kinds, low, high, bits,
-            heads, keys, places, first,
+            "sort_pairs", before, after, after.itemsize, many, *contexts, kinds,
+            low, high, bits, room, heads, keys, places, first,
         )  # fmt: skip
         if left == -2:
             raise MemoryError("no memory to sort pairs")
         if left < 0:
-            raise IndexError(f"a number outside {size} before or {kinds} after")
+            raise IndexError(f"more than {room} places, or a number outside {kinds} after")
         return places[:left], first[:left].view(bool)
 
     def frequencies(

@@ -19,6 +19,8 @@ from tokbench.ngrams import Sequences, narrow
 
 PORTION = 1 << 19
 """Places sorted at once."""
+STRETCH = 1 << 22
+"""Places that the kernel sorts at once: it goes through all for each, so there are few."""
 
 
 def counted(values: np.ndarray, size: int) -> np.ndarray:
@@ -44,7 +46,10 @@ def runs(
     if not size:
         return
     if kernel.compiled and kernel.sortable(len(before), size, kinds):
-        yield from _in_portions(*kernel.compiled.sort_pairs(before, after, size, kinds))
+        for contexts, many in _stretches(before, size):
+            yield from _in_portions(
+                *kernel.compiled.sort_pairs(before, after, contexts, kinds, many)
+            )
         return
     # The pair and the place share an integer, and sorting integers is fast.
     most = min(PORTION, 1 << ((61 - kinds.bit_length()) // 2))
@@ -68,6 +73,20 @@ def runs(
         own = keys & ((1 << bits) - 1)
         keys >>= bits
         yield places[own], np.concatenate(([True], keys[1:] != keys[:-1]))
+
+
+def _stretches(before: np.ndarray, size: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """Ranges of contexts, and how many places each has: about `STRETCH`, if no context has more."""
+    shift = max(size.bit_length() - 12, 0)
+    counts = np.zeros((size - 1 >> shift) + 1, dtype=np.int64)
+    for low in range(0, len(before), PORTION):
+        part = before[low : low + PORTION]
+        counts += np.bincount(part[part >= 0] >> shift, minlength=len(counts))
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, np.arange(STRETCH, ends[-1], STRETCH))
+    for first, last in pairwise(np.unique([0, *cuts.tolist(), len(counts)]).tolist()):
+        if many := int(counts[first:last].sum()):
+            yield (first << shift, min(last << shift, size)), many
 
 
 def _in_portions(places: np.ndarray, first: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
