@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +17,13 @@ def derived(
     encoded: EncodedText,
     rows: np.ndarray,
     texts: Sequence[str],
-    what: str,
+    what: str | Sequence[str],
     failures: dict[str, Failure],
 ) -> tuple[EncodedText, np.ndarray]:
     """`texts` made from the samples in `rows`, encoded in one call, and the places (of `rows`)
     that it holds. If the tokenizer raises, they are encoded one by one; those it cannot encode
-    are left out and counted in `failures` by `what` was done to them and the cause."""
+    are left out and counted in `failures` by `what` was done to them (to all, or to each) and the
+    cause."""
     batch, encode = encoded.batch, encoded.tokenizer.encode
     good = np.arange(len(rows))
     codes = Codes((Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)),))
@@ -39,47 +39,6 @@ def derived(
     return EncodedText(encoded.tokenizer, made, codes, encoded.groups), good
 
 
-class Made(NamedTuple):
-    """Texts made from the samples in `rows`, and `what` was done to them."""
-
-    rows: list[int]
-    texts: list[str]
-    what: str
-
-
-def derived_together(
-    encoded: EncodedText, several: Sequence[Made], failures: dict[str, Failure]
-) -> list[tuple[EncodedText, np.ndarray]]:
-    """What `derived` gives for each of `several`, encoded in one call where the tokenizer takes
-    all of it: a call for every few texts costs more than the texts."""
-    texts = [text for made in several for text in made.texts]
-    try:
-        codes = encoded.tokenizer.encode(texts) if texts else None
-    except BaseException as error:
-        if not of_the_tokenizer(error):
-            raise
-        codes = None
-    if codes is None:
-        return [
-            derived(encoded, np.array(made.rows, np.int64), made.texts, made.what, failures)
-            for made in several
-        ]
-    found, begin = [], 0
-    for made in several:
-        end = begin + len(made.texts)
-        offsets = codes.ids.offsets[begin : end + 1]
-        low, high = offsets[0], offsets[-1]
-        ids = Ragged(codes.ids.values[low:high], offsets - low)
-        own = Codes((ids,), spans=None if codes.spans is None else codes.spans[low:high])
-        rows, begin = np.array(made.rows, np.int64), end
-        batch = encoded.batch
-        kept = TextBatch(made.texts, batch.group[rows], batch.index[rows], content=None)
-        found.append(
-            (EncodedText(encoded.tokenizer, kept, own, encoded.groups), np.arange(len(rows)))
-        )
-    return found
-
-
 def of_the_tokenizer(error: BaseException) -> bool:
     """Is it the tokenizer that failed on a text? (Rust panics arrive as BaseException.)"""
     if isinstance(error, UserError | MemoryError):
@@ -91,7 +50,7 @@ def _one_by_one(
     encoded: EncodedText,
     rows: np.ndarray,
     texts: Sequence[str],
-    what: str,
+    what: str | Sequence[str],
     failures: dict[str, Failure],
 ) -> tuple[np.ndarray, Codes]:
     good, found = [], []
@@ -102,7 +61,8 @@ def _one_by_one(
         except BaseException as error:
             if not of_the_tokenizer(error):
                 raise
-            cause = f"encode ({what}): {type(error).__name__}: {one_line(error)}"[:200]
+            done = what if isinstance(what, str) else what[place]
+            cause = f"encode ({done}): {type(error).__name__}: {one_line(error)}"[:200]
             row = int(rows[place])
             group = encoded.groups[int(encoded.batch.group[row])]
             example = f"{group or 'sample'} {int(encoded.batch.index[row])}"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tokbench.derived import Made, derived_together
+from tokbench.derived import derived
 from tokbench.evidence import Failure
 from tokbench.measured import Measured
 from tokbench.metrics.metric import Metric
@@ -35,21 +35,8 @@ def perturbations(encoded: EncodedText) -> Statistic:
     failures: dict[str, Failure] = {}
     if not encoded.batch.raw_bytes and samples:
         old = Boundaries(encoded)
-        for rows in _handfuls(encoded.batch.sizes):
-            edits: dict[str, list[np.ndarray]] = {name: [] for name in PERTURBATIONS}
-            texts = {name: Made([], [], name) for name in PERTURBATIONS}
-            for row in rows.tolist():
-                for name, made in texts.items():
-                    if (noisy := perturb(name, encoded.batch.texts[row])) is not None:
-                        made.rows.append(row)
-                        made.texts.append(noisy.text)
-                        edits[name].append(noisy.spans)
-            together = derived_together(encoded, list(texts.values()), failures)
-            for made, (new, good) in zip(texts.values(), together, strict=True):
-                if len(good):
-                    spans = [edits[made.what][place] for place in good.tolist()]
-                    where = np.array(made.rows)[good]
-                    _compare(encoded, old, made.what, where, new, spans, columns)
+        for some in _handfuls(encoded.batch.sizes):
+            _compare(encoded, old, some, columns, failures)
     return Statistic(columns, failures=failures)
 
 
@@ -62,25 +49,39 @@ def _handfuls(sizes: np.ndarray) -> list[np.ndarray]:
 def _compare(
     encoded: EncodedText,
     old: Boundaries,
-    name: str,
-    rows: np.ndarray,
-    new: EncodedText,
-    kept: list[np.ndarray],
+    some: np.ndarray,
     columns: dict[str, np.ndarray],
+    failures: dict[str, Failure],
 ) -> None:
-    """Fills the columns of one perturbation; kept: the edits of each of the `rows`."""
+    """Fills the columns of some samples. All their perturbations are encoded in one call and
+    compared together: calls for a few texts each would cost more than the texts."""
+    made = [
+        (row, name, noisy)
+        for row in some.tolist()
+        for name in PERTURBATIONS
+        if (noisy := perturb(name, encoded.batch.texts[row])) is not None
+    ]
+    source = np.array([row for row, _, _ in made], dtype=np.int64)
+    names = [name for _, name, _ in made]
+    new, good = derived(encoded, source, [noisy.text for _, _, noisy in made], names, failures)
+    if not len(good):
+        return
+    rows, kept = source[good], [made[place][2].spans for place in good.tolist()]
     owner = np.repeat(np.arange(len(kept)), [len(spans) for spans in kept])
-    spans = np.concatenate(kept)
+    name = np.array(names)[good]
+    whole = np.isin(name, [each for each, how in PERTURBATIONS.items() if how.whole])
     boundaries = Boundaries(new)
-    both, either = agreement(old, boundaries, rows, owner, spans, PERTURBATIONS[name].whole)
+    both, either = agreement(old, boundaries, rows, owner, np.concatenate(kept), whole)
     placed = old.known[rows] & boundaries.known
-    columns[f"{name}-applied"][rows] = 1
-    columns[f"{name}-before"][rows] = encoded.counts[rows]
-    columns[f"{name}-after"][rows] = new.counts
-    columns[f"{name}-placed"][rows] = placed
-    columns[f"{name}-both"][rows] = both * placed
-    columns[f"{name}-either"][rows] = either * placed
-    columns[f"{name}-moved"][rows] = (both != either) & placed
+    found = {
+        "applied": np.ones(len(rows), np.int64), "before": encoded.counts[rows],
+        "after": new.counts, "placed": placed, "both": both * placed, "either": either * placed,
+        "moved": (both != either) & placed,
+    }  # fmt: skip
+    for each in PERTURBATIONS:
+        at = np.flatnonzero(name == each)
+        for what, values in found.items():
+            columns[f"{each}-{what}"][rows[at]] = values[at]
 
 
 class _UnderNoise(Metric):
