@@ -136,3 +136,8 @@ def test_a_bound_is_dealt_evenly_over_the_groups(parallel, run: Callable) -> Non
     job = Job("greedy", make_task(["counts"], most_samples=6), str(data), limit=1)
     bench = open_bench(job, Greedy())
     assert sum(piece.count for shard in bench.source.plan(1) for piece in shard) == 2
+
+
+def test_the_bound_of_a_task_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "robustness"]) == 0
+    assert "line, the first 2,048, dealt evenly over the groups" in capsys.readouterr().out

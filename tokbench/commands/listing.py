@@ -144,10 +144,11 @@ def _show_task(name: str) -> None:
     from tokbench.task import load_task
 
     task = load_task(name)
+    most = f", the first {task.most_samples:,}, dealt evenly over the groups"
     _print({
         "task": name, "title": task.title, "description": task.description,
         "dataset": task.dataset + (f", split {task.split}" if task.split else ""),
-        "sample": task.unit, "main score": task.main,
+        "sample": task.unit + most * bool(task.most_samples), "main score": task.main,
         "shards": f"{task.shard_samples:,} samples or {task.shard_bytes >> 20} MiB at most",
         "fingerprint": task.fingerprint()[:16],
     })  # fmt: skip
