@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mocks.evidence import batch_of
 
-from tokbench import kernel
+from tokbench import kernel, kgrams
+from tokbench.evidence import Tally
 from tokbench.kernel import Kernel
 from tokbench.registry import STATISTICS
 from tokbench.statistics import EncodedText, Statistic, measure
@@ -161,6 +162,78 @@ def test_offsets_and_numbers_that_would_be_read_out_of_bounds_are_refused(
             token_spans(tokenizer, batch_of(["aa"]), codes)
     with pytest.raises(ValueError, match="negative"):
         compiled.count(np.array([1, -1]))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
+    """Contexts (some left out), tokens and blocks of some places; few, so that pairs repeat."""
+    many, size = draw(st.integers(0, 400)), draw(st.sampled_from([1, 3, 40, 3000, 70000]))
+    kinds = draw(st.sampled_from([1, 2, 30, 5000]))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    before = np.minimum(rng.zipf(1.5, many) - 2, size - 1).astype(np.int32)
+    after = np.minimum(rng.zipf(1.7, many) - 1, kinds - 1).astype(np.int32)
+    return before, after, rng.integers(0, 16, many).astype(np.uint8), size, kinds
+
+
+def assert_frequencies(
+    compiled: Kernel, places: np.ndarray, first: np.ndarray, block: np.ndarray
+) -> None:
+    """They are numpy's, which also says how many k-grams occur nowhere else."""
+    found = Tally.of(*compiled.frequencies(places, first, block))
+    plain = kgrams._frequencies(np.cumsum(first) - 1, first, block[places])
+    real = (plain.keys & 0xFFFFFFFF > 0) & (plain.counts != 0)
+    assert found.keys.tolist() == plain.keys[real].tolist()
+    assert found.counts.tolist() == plain.counts[real].tolist()
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=pairs(), portion=st.sampled_from([4, 64, 1 << 19]))
+def test_pairs_are_sorted_as_by_numpy(compiled: Kernel, case: tuple, portion: int) -> None:
+    before, after, block, size, kinds = case
+
+    def sorted_pairs() -> tuple[list[int], list[bool], list[int]]:
+        places, marks, cuts = [], [], []
+        for some, first in kgrams.runs(before, after, size, kinds):
+            assert first[0]  # no pair is cut
+            places += some.tolist()
+            marks += first.tolist()
+            cuts.append(len(some))
+        return places, marks, cuts
+
+    with patch.object(kgrams, "PORTION", portion), patch.object(kgrams, "STRETCH", 2 * portion):
+        found, expected = either(compiled, sorted_pairs)
+    assert found[:2] == expected[:2]
+    assert max(found[2], default=0) <= portion + len(before)
+    wide = after if portion > 4 else after.astype(np.uint16)
+    places, first = compiled.sort_pairs(before, wide, (0, size), kinds, len(before))
+    if len(places):
+        assert_frequencies(compiled, places, first, block)
+
+
+def test_frequencies_beyond_the_table_are_listed(compiled: Kernel) -> None:
+    runs = (9000, 4096, 4095, 1, 4097)
+    first = np.zeros(sum(runs), dtype=bool)
+    first[np.cumsum((0, *runs[:-1]))] = True
+    places = np.random.default_rng(0).permutation(len(first)).astype(np.int32)
+    for block in (places * 0, places % 16):
+        assert_frequencies(compiled, places, first, block.astype(np.uint8))
+
+
+def test_numbers_outside_their_bounds_are_not_sorted(compiled: Kernel) -> None:
+    numbers = np.array([0, 1, 2], np.int32)
+    for after, room in ((numbers, 3), (np.array([0, -1, 0]), 3), (numbers * 0, 2)):
+        with pytest.raises(IndexError, match="outside"):
+            compiled.sort_pairs(numbers, after, (0, 3), 2, room)
+    with pytest.raises(ValueError, match="not to be sorted"):
+        compiled.sort_pairs(numbers, numbers[:2], (0, 3), 3, 3)
+    places, first = compiled.sort_pairs(numbers, numbers, (1, 2), 3, 1)
+    assert (places.tolist(), first.tolist()) == ([1], [True])
+    with pytest.raises(ValueError, match="blocks"):
+        compiled.frequencies(numbers, numbers == 0, np.zeros(2, np.uint8))
+    with pytest.raises(IndexError, match="outside"):
+        compiled.frequencies(numbers, numbers == 0, np.full(3, 16, np.uint8))
+    assert not kernel.sortable(1 << 30, 1 << 30, 1 << 30)
+    assert kernel.sortable(1 << 30, 1 << 22, 1 << 18)
 
 
 def test_a_library_of_another_revision_or_none_is_not_called(

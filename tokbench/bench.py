@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from tokbench.evidence import Evidence, Failure
 from tokbench.parts import Slice
 from tokbench.plan import Shard, Source
 from tokbench.record import record_key
+from tokbench.shared_codes import SharedCodes
 from tokbench.specs import load_tokenizer
 from tokbench.statistics import EncodedText, measure
 from tokbench.task import Task
@@ -40,6 +42,8 @@ class Job:
     split: str | None = None
     limit: int | None = None
     arguments: list[str] = field(default_factory=list)
+    codes: str = ""
+    """Folder in which the tasks of one call share what they encode; empty: each for itself."""
 
 
 def open_bench(
@@ -89,6 +93,9 @@ class Bench:
             metric.check(self.dataset.groups)
         self.source = Source(self.dataset, job.task)
         self.ahead = (os.cpu_count() or 1) > 1  # reading ahead takes a core of its own
+        self.shared = None
+        if job.codes:
+            self.shared = SharedCodes(Path(job.codes), self.tokenizer.fingerprint())
         self.key = record_key(
             self.tokenizer.fingerprint(),
             job.task.fingerprint(),
@@ -136,8 +143,19 @@ class Bench:
     ) -> EncodedText | None:
         with clock("read"):
             batch = self.source.read(piece)
-        with clock("encode", f"encode:{self.dataset.groups[piece.part]}"):
-            batch, codes = self.codes_of(batch, failures)
+        activities = "encode", f"encode:{self.dataset.groups[piece.part]}"
+        # Large data have no content to be known by: their codes are too many to be kept.
+        shared, content = self.shared, batch.content
+        if shared and content and (known := shared.get(content)):
+            codes, seconds = known
+            for name in activities:
+                clock.add(name, seconds)
+        else:
+            samples, before = len(batch), clock.seconds.get("encode", 0.0)
+            with clock(*activities):
+                batch, codes = self.codes_of(batch, failures)
+            if shared and content and len(batch) == samples:
+                shared.put(content, codes, clock.seconds["encode"] - before)
         if not len(batch):
             return None
         return EncodedText(self.tokenizer, batch, codes, self.dataset.groups)

@@ -247,7 +247,7 @@ def _fine(bench: Bench, slices: list[Slice]) -> list[Slice]:
     numbers = list(dict.fromkeys(piece.part for piece in slices))
     numbers = numbers[:: -(-len(numbers) // 64)]
     each = -(-8 // len(numbers))
-    limit = bench.job.limit
+    limit = bench.source.first_of_each(bench.job.limit)
     return [
         piece
         for number in numbers

@@ -17,12 +17,13 @@ def derived(
     encoded: EncodedText,
     rows: np.ndarray,
     texts: Sequence[str],
-    what: str,
+    what: str | Sequence[str],
     failures: dict[str, Failure],
 ) -> tuple[EncodedText, np.ndarray]:
     """`texts` made from the samples in `rows`, encoded in one call, and the places (of `rows`)
     that it holds. If the tokenizer raises, they are encoded one by one; those it cannot encode
-    are left out and counted in `failures` by `what` was done to them and the cause."""
+    are left out and counted in `failures` by `what` was done to them (to all, or to each) and the
+    cause."""
     batch, encode = encoded.batch, encoded.tokenizer.encode
     good = np.arange(len(rows))
     codes = Codes((Ragged(np.empty(0, np.int32), np.zeros(1, np.int64)),))
@@ -49,7 +50,7 @@ def _one_by_one(
     encoded: EncodedText,
     rows: np.ndarray,
     texts: Sequence[str],
-    what: str,
+    what: str | Sequence[str],
     failures: dict[str, Failure],
 ) -> tuple[np.ndarray, Codes]:
     good, found = [], []
@@ -60,7 +61,8 @@ def _one_by_one(
         except BaseException as error:
             if not of_the_tokenizer(error):
                 raise
-            cause = f"encode ({what}): {type(error).__name__}: {one_line(error)}"[:200]
+            done = what if isinstance(what, str) else what[place]
+            cause = f"encode ({done}): {type(error).__name__}: {one_line(error)}"[:200]
             row = int(rows[place])
             group = encoded.groups[int(encoded.batch.group[row])]
             example = f"{group or 'sample'} {int(encoded.batch.index[row])}"

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 LIBRARY = Path(__file__).with_name("libkernel.so")
-REVISION = 1
+REVISION = 2
 """Of the signatures in `kernel.c`: a library of another revision is not called."""
 
 LARGEST = 1 << 30
 """Bytes of the largest batch: positions are 32-bit integers."""
+MOST_PLACES = (1 << 31) - 1
+"""The most places that are sorted, for the same reason."""
+_BLOCKS, _SMALL = 16, 4096  # as in `kernel.c`
 
 
 class Kernel:
@@ -26,7 +29,9 @@ class Kernel:
 
     def __init__(self, library: ctypes.CDLL):
         self._library = library
-        for function in (library.place, library.count, library.collect):
+        for function in (
+            library.place, library.count, library.collect, library.sort_pairs, library.frequencies,
+        ):  # fmt: skip
             function.restype = ctypes.c_int64
         for function in (library.cover, library.count_by_block, library.add):
             function.restype = None
@@ -121,6 +126,59 @@ class Kernel:
             self._call("add", keys, counts, len(keys), columns, table)
         return self._collected(table, np.arange(columns), sum(len(keys) for keys, _ in tallies))
 
+    def sort_pairs(
+        self,
+        before: np.ndarray,
+        after: np.ndarray,
+        contexts: tuple[int, int],
+        kinds: int,
+        room: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Places whose context is in [first, last), in the order of their pairs (before, after),
+        and which begin a new pair.
+
+        before: contexts; after: numbers under `kinds`; room: for how many places.
+        """
+        many, size = len(before), contexts[1] - contexts[0]
+        low, high, bits = widths = _widths(many, size, kinds)
+        if len(after) != many or sum(widths) > 64 or many > MOST_PLACES or contexts[0] < 0:
+            raise ValueError(f"{many} numbers before and {len(after)} after: not to be sorted")
+        before = np.ascontiguousarray(before, np.int32)
+        after = np.ascontiguousarray(after, np.uint16 if after.dtype == np.uint16 else np.int32)
+        heads = np.zeros((max(size - 1, 0) >> low) + 2, np.int64)
+        keys, places = np.empty(room, np.uint64), np.empty(room, np.int32)
+        first = np.empty(room, np.uint8)
+        left = self._call(
+            "sort_pairs", before, after, after.itemsize, many, *contexts, kinds,
+            low, high, bits, room, heads, keys, places, first,
+        )  # fmt: skip
+        if left == -2:
+            raise MemoryError("no memory to sort pairs")
+        if left < 0:
+            raise IndexError(f"more than {room} places, or a number outside {kinds} after")
+        return places[:left], first[:left].view(bool)
+
+    def frequencies(
+        self, places: np.ndarray, first: np.ndarray, block: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How many runs of equal pairs are how long: keys 16·2³² + length and counts; and keys
+        block·2³² + length for what changes without each of 16 blocks. In no order.
+
+        places, first: from `sort_pairs`; block: of every place.
+        """
+        inside = not len(places) or 0 <= places.min() <= places.max() < len(block)
+        if len(places) != len(first) or not inside:
+            raise ValueError(f"{len(places)} places, {len(first)} marks, {len(block)} blocks")
+        table = np.zeros((_BLOCKS + 1, _SMALL), np.int64)
+        large = np.empty(((len(places) // _SMALL + 1) * (2 * _BLOCKS + 1), 3), np.int64)
+        block = np.ascontiguousarray(block, np.uint8)
+        made = self._call("frequencies", places, first, len(places), block, table, large)
+        if made < 0:
+            raise IndexError(f"a block outside {_BLOCKS}")
+        row, times = np.nonzero(table)
+        keys = np.concatenate(((row << 32) + times, (large[:made, 0] << 32) + large[:made, 1]))
+        return keys, np.concatenate((table[row, times], large[:made, 2]))
+
     def _collected(
         self, table: np.ndarray, low: np.ndarray, most: int
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -137,6 +195,16 @@ def _check(offsets: np.ndarray, items: int, rows: int) -> None:
     fit = len(offsets) == rows + 1 and offsets[0] == 0 and offsets[-1] == items
     if not fit or (np.diff(offsets) < 0).any():
         raise ValueError(f"offsets that do not deal {items} ids out to {rows} samples")
+
+
+def sortable(many: int, size: int, kinds: int) -> bool:
+    """Do a context, a token and a place share an integer, as `Kernel.sort_pairs` needs?"""
+    return many <= MOST_PLACES and sum(_widths(many, size, kinds)) <= 64
+
+
+def _widths(many: int, size: int, kinds: int) -> tuple[int, int, int]:
+    """Bits of a context inside its part (of a thousand parts), of a token and of a place."""
+    return max((size - 1).bit_length() - 10, 0), (kinds - 1).bit_length(), many.bit_length()
 
 
 def _argument(value: Any) -> Any:

@@ -12,12 +12,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from tokbench import kernel
 from tokbench.evidence import Tally
 from tokbench.measured import JACKKNIFE_BLOCKS
 from tokbench.ngrams import Sequences, narrow
 
 PORTION = 1 << 19
 """Places sorted at once."""
+STRETCH = 1 << 23
+"""Places that the kernel sorts at once: it goes through all for each, so there are few."""
 
 
 def counted(values: np.ndarray, size: int) -> np.ndarray:
@@ -42,6 +45,12 @@ def runs(
     """
     if not size:
         return
+    if kernel.compiled and kernel.sortable(len(before), size, kinds):
+        for contexts, many in _stretches(before, size):
+            yield from _in_portions(
+                *kernel.compiled.sort_pairs(before, after, contexts, kinds, many)
+            )
+        return
     # The pair and the place share an integer, and sorting integers is fast.
     most = min(PORTION, 1 << ((61 - kinds.bit_length()) // 2))
     sizes = counted(before, size)
@@ -64,6 +73,33 @@ def runs(
         own = keys & ((1 << bits) - 1)
         keys >>= bits
         yield places[own], np.concatenate(([True], keys[1:] != keys[:-1]))
+
+
+def _stretches(before: np.ndarray, size: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """Ranges of contexts, and how many places each has: about `STRETCH`, if no context has more."""
+    shift = max(size.bit_length() - 12, 0)
+    counts = np.zeros((size - 1 >> shift) + 1, dtype=np.int64)
+    for low in range(0, len(before), PORTION):
+        part = before[low : low + PORTION]
+        counts += np.bincount(part[part >= 0] >> shift, minlength=len(counts))
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, np.arange(STRETCH, ends[-1], STRETCH))
+    for first, last in pairwise(np.unique([0, *cuts.tolist(), len(counts)]).tolist()):
+        if many := int(counts[first:last].sum()):
+            yield (first << shift, min(last << shift, size)), many
+
+
+def _in_portions(places: np.ndarray, first: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Sorted places cut where a pair begins: what is made of them is never as long as they are."""
+    low = 0
+    while low < len(places):
+        high = low + PORTION
+        if high < len(places):
+            high += int(np.argmax(first[high:]))
+            if not first[high]:  # the last pair goes on to the end
+                high = len(places)
+        yield places[low:high], first[low:high]
+        low = high
 
 
 def preceding(rank: np.ndarray, begins: np.ndarray) -> np.ndarray:
@@ -91,7 +127,7 @@ def kgram_counts(found: Sequences, order: int) -> Iterator[Counts]:
     begins = (np.cumsum(found.lengths) - found.lengths)[found.lengths > 0]
     size, dense = found.dense
     kinds = size
-    by_block = np.array([counted(dense[block == b], size) for b in blocks])
+    by_block = _counted_by_block(dense, block, size)[blocks]
     total = by_block.sum(0)
     yield Counts(_times(total), [_times(total - rest) for rest in by_block])
     rank = dense
@@ -105,9 +141,24 @@ def kgram_counts(found: Sequences, order: int) -> Iterator[Counts]:
             if k < order:
                 rank[places] = number + np.int32(base)
             base += int(number[-1]) + 1
-            tallies.append(_frequencies(number, first, block[places]))
+            if kernel.compiled:
+                tallies.append(Tally.of(*kernel.compiled.frequencies(places, first, block)))
+            else:
+                tallies.append(_frequencies(number, first, block[places]))
         size = base
         yield _of_blocks(Tally.joined(tallies), blocks)
+
+
+def _counted_by_block(values: np.ndarray, block: np.ndarray, size: int) -> np.ndarray:
+    """How often each of 0 … size-1 occurs in each block: (blocks, size)."""
+    counts = np.zeros(JACKKNIFE_BLOCKS * size, dtype=np.int64)
+    step = max(PORTION, 4 * size)  # the table is added up once a portion
+    for low in range(0, len(values), step):
+        cell = block[low : low + step].astype(np.int64)
+        cell *= size
+        cell += values[low : low + step]
+        counts += np.bincount(cell, minlength=len(counts))
+    return counts.reshape(JACKKNIFE_BLOCKS, size)
 
 
 def _times(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

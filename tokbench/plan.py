@@ -54,6 +54,14 @@ class Source:
         neither time nor memory is spent on the plan alone."""
         return self.plan(limit) if self.cached else self.shards(limit)
 
+    def first_of_each(self, limit: int | None) -> int | None:
+        """How many samples of each group are measured, the task's bound and `limit` together;
+        None for all."""
+        if not self.task.most_samples:
+            return limit
+        share = max(1, self.task.most_samples // max(1, len(self.parts)))
+        return share if limit is None else min(share, limit)
+
     def plan(self, limit: int | None) -> list[Shard]:
         """All shards."""
         return list(self.shards(limit))
@@ -63,6 +71,7 @@ class Source:
 
         `limit` keeps the first samples of every group. Raises `UserError` for an empty dataset.
         """
+        limit = self.first_of_each(limit)
         most, most_bytes = self.task.shard_samples, self.task.shard_bytes
         slice_most, slice_bytes = self.slice_limits
         found = False

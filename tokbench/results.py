@@ -44,6 +44,8 @@ def make_record(bench: Bench, evidence: Evidence, seconds: float) -> Record:
     times = {k: v for k, v in evidence.seconds.items() if k in ACTIVITIES} | {"all": seconds}
     kind = "unit" if task.modality == "text" else "view"
     limit = f"|limit:{job.limit}" if job.limit is not None else ""
+    if task.most_samples:
+        limit = f"|most:{task.most_samples}{limit}"
     groups = f"|groups:{','.join(task.groups)}" if task.groups else ""
     return Record(
         tokenizer=tokenizer.name,

@@ -35,6 +35,8 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         (the shorter side scaled to S first, as published ImageNet figures have it); 0 does not.
     groups: the only groups (languages) of the data that are measured; all when empty.
     by_language: belongs to the suites of one language (`text-tur_Latn`), which restrict it.
+    most_samples: the most samples that are measured, dealt evenly over the groups (the first of
+        each, one at least); 0 for all. For what is many times as dear as encoding.
     shard_samples, shard_bytes: the most that one shard holds. They belong to the task, so
         that one process and a cluster cut the data alike.
     """
@@ -52,6 +54,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     crop: Annotated[int, msgspec.Meta(ge=0)] = 0
     groups: list[str] = []
     by_language: bool = False
+    most_samples: Annotated[int, msgspec.Meta(ge=0)] = 0
     shard_samples: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     shard_bytes: Annotated[int, msgspec.Meta(ge=1)] = 8 << 20
     seed: int = 0
@@ -90,6 +93,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
         cut += f" view={self.view}" if self.view else ""
         cut += f" crop={self.crop}" if self.crop else ""
+        cut += f" most={self.most_samples}" if self.most_samples else ""
         if self.groups:
             cut += f" groups={','.join(self.groups)}"
         return sha256("task", self.name, cut, *parts)

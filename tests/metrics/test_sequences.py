@@ -12,7 +12,7 @@ import zstandard
 from mocks.evidence import Groups, evidence_of, make_task, pieces_of, scores_of
 from mocks.greedy import Greedy
 
-from tokbench import kgrams, ngrams
+from tokbench import kernel, kgrams, ngrams
 from tokbench.evidence import Evidence
 from tokbench.kgrams import discount, kgram_counts, kneser_ney
 from tokbench.metrics.text.prediction import DifficultyUniformity, NgramBits, StreamCompression
@@ -125,10 +125,17 @@ def test_joint_and_conditional_entropy_by_hand() -> None:
     assert found["conditional-entropy/3"].value is None
 
 
-@pytest.fixture(params=[1 << 21, 8], ids=["whole", "in portions"])
+@pytest.fixture(
+    params=[(1 << 21, True), (8, True), (1 << 21, False), (8, False)],
+    ids=["whole", "in portions", "numpy, whole", "numpy, in portions"],
+)
 def portions(request, monkeypatch) -> None:
-    """K-grams sorted all at once, and a few at a time."""
-    monkeypatch.setattr(kgrams, "PORTION", request.param)
+    """K-grams sorted all at once, and a few at a time; with the kernel, if there is one, and
+    without."""
+    portion, compiled = request.param
+    monkeypatch.setattr(kgrams, "PORTION", portion)
+    if not compiled:
+        monkeypatch.setattr(kernel, "compiled", None)
 
 
 def test_kgrams_of_all_orders_match_a_plain_count(portions) -> None:
@@ -151,6 +158,7 @@ def test_kgrams_of_all_orders_match_a_plain_count(portions) -> None:
 
 def test_a_pair_that_fills_more_than_a_portion_stays_whole(monkeypatch) -> None:
     monkeypatch.setattr(kgrams, "PORTION", 4)
+    monkeypatch.setattr(kernel, "compiled", None)
     before, after = np.array([2, 0, 2, 2, -1, 2, 2, 1, 2], np.int32), np.zeros(9, np.int32)
     found = [(p.tolist(), f.tolist()) for p, f in kgrams.runs(before, after, 3, 1)]
     assert [place for places, _ in found for place in places] == [1, 7, 0, 2, 3, 5, 6, 8]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -53,23 +55,38 @@ def measure_all(
     specs = [each for spec in specs for each in expanded(spec)]
     for spec in specs:
         resolve(spec)  # an unknown last one shows before the first is measured
-    with progress_bars() as bar:
+    scratch = tempfile.TemporaryDirectory(prefix="tokbench-codes-", ignore_cleanup_errors=True)
+    with scratch as folder, progress_bars() as bar:
         return evaluate_all(
-            _jobs(specs, options, given), Path(options.out), executor,
+            _jobs(specs, options, given, executor, Path(folder)), Path(options.out), executor,
             getattr(options, "again", False), bar,
         )  # fmt: skip
 
 
 def _jobs(
-    specs: list[str], options: argparse.Namespace, given: list[str]
+    specs: list[str],
+    options: argparse.Namespace,
+    given: list[str],
+    executor: Executor,
+    scratch: Path,
 ) -> Iterator[tuple[Job, Tokenizer]]:
-    for spec in specs:
+    """Every tokenizer's tasks, one after the other; those of text share what they encode, in a
+    folder under `scratch`."""
+    for number, spec in enumerate(specs):
         tokenizer = load_tokenizer(spec)
-        for task in chosen_tasks(options, tokenizer.spec.modality):
+        tasks = chosen_tasks(options, tokenizer.spec.modality)
+        shared = len(tasks) > 1 and tokenizer.spec.modality == "text" and executor.kind != "ray"
+        folder = str(scratch / str(number)) if shared else ""
+        for task in tasks:
             yield Job(
                 spec, task, options.data or task.dataset,
                 options.split or (None if options.data else task.split), options.limit, given,
+                folder,
             ), tokenizer  # fmt: skip
+        if (
+            shared and executor.kind == "serial"
+        ):  # else workers may still be at them
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:

@@ -158,10 +158,11 @@ def _show_task(name: str) -> None:
     task = load_task(name)
     with nothing_fetched():
         signatures, fingerprint = [metric.signature() for metric in task.made], task.fingerprint()
+    most = f", the first {task.most_samples:,}, dealt evenly over the groups"
     _print({
         "task": name, "title": task.title, "description": task.description,
         "dataset": task.dataset + (f", split {task.split}" if task.split else ""),
-        "sample": task.unit, "main score": task.main,
+        "sample": task.unit + most * bool(task.most_samples), "main score": task.main,
         "shards": f"{task.shard_samples:,} samples or {task.shard_bytes >> 20} MiB at most",
         "fingerprint": fingerprint[:16],
     })  # fmt: skip

@@ -48,33 +48,42 @@ def agreement(
     rows: np.ndarray,
     owner: np.ndarray,
     spans: np.ndarray,
-    edges: bool,
+    edges: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boundaries at aligned positions: for each sample of `new`, how many both tokenizations
     have, and how many either has.
 
-    rows: the sample of `old` that each sample of `new` was made from, ascending.
+    rows: the sample of `old` that each sample of `new` was made from.
     owner, spans: for each edit its sample in `new` and characters [start, stop) in old and new
         text, in order. What lies between the edits is the same bytes, aligned one by one.
-    edges: is a position that touches an edit aligned as well?
+    edges: of each sample of `new`, is a position that touches an edit aligned as well?
     """
     a, b = (old.characters.byte(rows[owner], spans[:, k]) for k in (0, 1))
     c, d = (new.characters.byte(owner, spans[:, k]) for k in (2, 3))
-    # The runs between edits; positions in the buffers ascend with samples and within them.
-    old_starts = np.sort(np.concatenate((old.batch.starts[rows], b)), kind="stable")
-    old_stops = np.sort(np.concatenate((a, old.batch.stops[rows])), kind="stable")
-    new_starts = np.sort(np.concatenate((new.batch.starts, d)), kind="stable")
-    new_stops = np.sort(np.concatenate((c, new.batch.stops)), kind="stable")
+    # The runs between edits: one more for each sample than it has edits.
+    count, edits = len(rows), np.arange(len(owner))
+    runs = np.bincount(owner, minlength=count) + 1
+    last = np.cumsum(runs)
+    after, first = (
+        edits + owner + 1,
+        last - runs,
+    )  # the run after an edit, that a sample begins with
+    old_starts, old_stops, new_starts, new_stops = np.empty((4, int(runs.sum())), np.int64)
+    old_starts[first], old_starts[after] = old.batch.starts[rows], b
+    new_starts[first], new_starts[after] = new.batch.starts, d
+    old_stops[last - 1], old_stops[after - 1] = old.batch.stops[rows], a
+    new_stops[last - 1], new_stops[after - 1] = new.batch.stops, c
+    samples = np.repeat(np.arange(count), runs)
     lengths = old_stops - old_starts
     if not (lengths == new_stops - new_starts).all():
         raise ValueError("old and new text differ outside the edits")
-    counts = lengths + 1 if edges else np.maximum(lengths - 1, 0)
+    touching = edges[samples]
+    counts = np.where(touching, lengths + 1, np.maximum(lengths - 1, 0))
     shift = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    shift += 0 if edges else 1
-    before = old.at[np.repeat(old_starts, counts) + shift]
-    after = new.at[np.repeat(new_starts, counts) + shift]
-    samples = np.searchsorted(new.batch.starts, new_starts, side="right") - 1
+    inside = ~touching
+    one = old.at[np.repeat(old_starts + inside, counts) + shift]
+    other = new.at[np.repeat(new_starts + inside, counts) + shift]
     sample = np.repeat(samples, counts)
-    both = np.bincount(sample, before & after, minlength=len(new.batch)).astype(np.int64)
-    either = np.bincount(sample, before | after, minlength=len(new.batch)).astype(np.int64)
+    both = np.bincount(sample, one & other, minlength=count).astype(np.int64)
+    either = np.bincount(sample, one | other, minlength=count).astype(np.int64)
     return both, either

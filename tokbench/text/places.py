@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-_LETTER, _JOINED, _BLANK = 1, 2, 4
+_LETTER, _JOINED, _BLANK, _KNOWN = 1, 2, 4, 8
+_KINDS = np.zeros(sys.maxunicode + 1, dtype=np.uint8)
+"""Of the code points met so far: there are a million, and texts use few."""
 
 
-@cache
-def _kinds() -> np.ndarray:
-    """For every code point: is it a letter; a letter, mark or number; a blank (U+0020)?"""
-    table = np.zeros(sys.maxunicode + 1, dtype=np.uint8)
-    for point in range(sys.maxunicode + 1):
+def _kinds(points: np.ndarray) -> np.ndarray:
+    """Of each code point: is it a letter; a letter, mark or number; a blank (U+0020)?"""
+    kinds = _KINDS[points]
+    new = np.unique(points[kinds == 0])
+    if not len(new):
+        return kinds
+    for point in new.tolist():
         major = unicodedata.category(chr(point))[0]
-        if major == "L":
-            table[point] = _LETTER | _JOINED
-        elif major in "MN":
-            table[point] = _JOINED
-    table[0x20] = _BLANK
-    return table
+        kind = _LETTER | _JOINED if major == "L" else _JOINED * (major in "MN")
+        _KINDS[point] = _KNOWN | kind | _BLANK * (point == 0x20)
+    return _KINDS[points]
 
 
 class Places(NamedTuple):
@@ -46,7 +47,7 @@ def code_points(text: str) -> np.ndarray:
 def places(text: str) -> Places:
     """The places of a text."""
     points = code_points(text)
-    kinds = _kinds()[points]
+    kinds = _kinds(points)
     letter = (kinds & _LETTER) > 0
     inner = letter[:-1] & letter[1:]
     unjoined = np.append((kinds[1:] & _JOINED) == 0, True)[: len(letter)]

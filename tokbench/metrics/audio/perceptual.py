@@ -88,10 +88,13 @@ def _for_stoi(pair: Pair, which: str) -> tuple[np.ndarray, np.ndarray]:
     if pair.rate == STOI_RATE:
         return pair.mono(which)
     if which not in pair.kept:
-        pair.kept[which] = tuple(
-            resample_oct(clip, STOI_RATE, pair.rate) for clip in pair.mono(which)
+        before, after = pair.mono(which)
+        pair.kept[which] = (
+            resample_oct(before, STOI_RATE, pair.rate),
+            resample_oct(after, STOI_RATE, pair.rate),
         )
-    return pair.kept[which]
+    before, after = pair.kept[which]
+    return before, after
 
 
 def stoi(encoded: EncodedMedia, extended: str = "no") -> Statistic:

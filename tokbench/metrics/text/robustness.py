@@ -14,11 +14,11 @@ from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.pooled import pooled, total
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.alignment import Boundaries, agreement
-from tokbench.text.perturb import EVERY, PERTURBATIONS, TYPOS, VERSION, Perturbed, perturb
+from tokbench.text.perturb import EVERY, PERTURBATIONS, TYPOS, VERSION, perturb
 from tokbench.types import Score
 
 _COUNTED = ("applied", "before", "after", "placed", "both", "either", "moved")
-TOGETHER = 1 << 19
+TOGETHER = 1 << 17
 """Bytes of the samples that are perturbed and encoded together: bounds the memory."""
 
 
@@ -35,12 +35,8 @@ def perturbations(encoded: EncodedText) -> Statistic:
     failures: dict[str, Failure] = {}
     if not encoded.batch.raw_bytes and samples:
         old = Boundaries(encoded)
-        for rows in _handfuls(encoded.batch.sizes):
-            made = [{name: perturb(name, encoded.batch.texts[row]) for name in PERTURBATIONS}
-                    for row in rows.tolist()]  # fmt: skip
-            for name in PERTURBATIONS:
-                changed = {int(row): found[name] for row, found in zip(rows, made, strict=True)}
-                _compare(encoded, old, name, changed, columns, failures)
+        for some in _handfuls(encoded.batch.sizes):
+            _compare(encoded, old, some, columns, failures)
     return Statistic(columns, failures=failures)
 
 
@@ -53,30 +49,39 @@ def _handfuls(sizes: np.ndarray) -> list[np.ndarray]:
 def _compare(
     encoded: EncodedText,
     old: Boundaries,
-    name: str,
-    perturbed: dict[int, Perturbed | None],
+    some: np.ndarray,
     columns: dict[str, np.ndarray],
     failures: dict[str, Failure],
 ) -> None:
-    changed = [(row, found) for row, found in perturbed.items() if found is not None]
-    rows = np.array([row for row, _ in changed], dtype=np.int64)
-    texts = [found.text for _, found in changed]
-    new, good = derived(encoded, rows, texts, name, failures)
+    """Fills the columns of some samples. All their perturbations are encoded in one call and
+    compared together: calls for a few texts each would cost more than the texts."""
+    made = [
+        (row, name, noisy)
+        for row in some.tolist()
+        for name in PERTURBATIONS
+        if (noisy := perturb(name, encoded.batch.texts[row])) is not None
+    ]
+    source = np.array([row for row, _, _ in made], dtype=np.int64)
+    names = [name for _, name, _ in made]
+    new, good = derived(encoded, source, [noisy.text for _, _, noisy in made], names, failures)
     if not len(good):
         return
-    rows, kept = rows[good], [changed[place][1].spans for place in good.tolist()]
+    rows, kept = source[good], [made[place][2].spans for place in good.tolist()]
     owner = np.repeat(np.arange(len(kept)), [len(spans) for spans in kept])
-    spans = np.concatenate(kept)
+    name = np.array(names)[good]
+    whole = np.isin(name, [each for each, how in PERTURBATIONS.items() if how.whole])
     boundaries = Boundaries(new)
-    both, either = agreement(old, boundaries, rows, owner, spans, PERTURBATIONS[name].whole)
+    both, either = agreement(old, boundaries, rows, owner, np.concatenate(kept), whole)
     placed = old.known[rows] & boundaries.known
-    columns[f"{name}-applied"][rows] = 1
-    columns[f"{name}-before"][rows] = encoded.counts[rows]
-    columns[f"{name}-after"][rows] = new.counts
-    columns[f"{name}-placed"][rows] = placed
-    columns[f"{name}-both"][rows] = both * placed
-    columns[f"{name}-either"][rows] = either * placed
-    columns[f"{name}-moved"][rows] = (both != either) & placed
+    found = {
+        "applied": np.ones(len(rows), np.int64), "before": encoded.counts[rows],
+        "after": new.counts, "placed": placed, "both": both * placed, "either": either * placed,
+        "moved": (both != either) & placed,
+    }  # fmt: skip
+    for each in PERTURBATIONS:
+        at = np.flatnonzero(name == each)
+        for what, values in found.items():
+            columns[f"{each}-{what}"][rows[at]] = values[at]
 
 
 class _UnderNoise(Metric):
