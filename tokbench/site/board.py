@@ -16,6 +16,10 @@ from tokbench.leaderboard import question, ranks
 from tokbench.record import Record
 from tokbench.types import Score
 
+CEILINGS = ("raw pixels", "linear PCM, 16 bits")
+"""Algorithms of tokenizers that lose nothing and save nothing: what others are held against, no
+choice of a reader's."""
+
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -53,6 +57,12 @@ class Row:
         """Does the tokenizer lose some of the text? Its scores are of what it kept."""
         lossless = number_of(self.scores.get("lossless"))
         return lossless < 1  # not so for NaN
+
+    @property
+    def ceiling(self) -> bool:
+        """Is it the original itself, as tokens?"""
+        algorithm = self.record.about.tokenizer.spec.algorithm
+        return algorithm.removesuffix(", frame by frame") in CEILINGS
 
     @property
     def created(self) -> str:

@@ -15,7 +15,6 @@ from tokbench import tables
 from tokbench.files import PACKAGE, atomic_write, read_bytes
 from tokbench.report import datatables
 from tokbench.report.page import Page
-from tokbench.site import figures
 from tokbench.site.board import Board, Question, Row, file_name
 from tokbench.site.tables import Column, live_table
 
@@ -108,14 +107,13 @@ def index_page(found: Board, suites: list[dict[str, Any]]) -> dict[str, bytes]:
     page = SitePage("tokbench leaderboard")
     rows = found.rows
     columns = [
-        Column("task", "name"), Column("kind"), Column("about"), Column("main score"),
-        Column("best", "name", "of those that lose no text; several where not told apart"),
-        Column("records", "number"), Column("newest", "date"),
+        Column("task", "task"),
+        Column("best", "name", "of those that lose no text and are not the original itself; "
+               "several where they cannot be told apart"),
+        Column("score", "best", "its value of the task's main score, by which it is ranked"),
+        Column("kind"), Column("records", "number"), Column("newest", "date"),
     ]  # fmt: skip
     lines = [_task_line(task, questions) for task, questions in found.tasks.items()]
-    counts = [(task, sum(len(q.rows) for q in several)) for task, several in found.tasks.items()]
-    counts.sort(key=lambda pair: -pair[1])
-    shown = figures.amounts([n for n, _ in counts], [c for _, c in counts], "records")
     return page.made(
         "index.html",
         records=len(rows),
@@ -123,9 +121,6 @@ def index_page(found: Board, suites: list[dict[str, Any]]) -> dict[str, bytes]:
         tasks=len(found.tasks),
         newest=max((row.created[:10] for row in rows), default=""),
         table=live_table(page, "tasks", columns, lines, "Tasks with records"),
-        figure=page.figure(
-            "tasks", shown, "Records of each task.", f"Bars: records of {len(counts)} tasks"
-        ),
         suites=suites,
         left_out=list(found.left_out.items()),
     )
@@ -135,15 +130,16 @@ def _task_line(task: str, questions: list[Question]) -> list[Any]:
     from tokbench.task import load_task, task_paths
 
     rows: list[Row] = [row for one in questions for row in one.rows]
-    whole = [row for row in questions[0].rows if row.place and not row.lossy]
+    ranked = [row for row in questions[0].rows if row.place and not row.lossy]
+    whole = [row for row in ranked if not row.ceiling] or ranked
     best = [row for row in whole if row.place == whole[0].place]
-    leader = ["—", ""]
+    leader, value = ["—", ""], None
     if best:
         more = f" and {len(best) - 1} more" if len(best) > 1 else ""
-        leader = [f"{best[0].record.tokenizer}{more}", f"{best[0].stem}.html"]
+        leader, value = [f"{best[0].record.tokenizer}{more}", f"{best[0].stem}.html"], best[0].value
+    about = load_task(task).title if task in task_paths() else ""
     return [
-        [task, f"tasks/{file_name(task)}.html"],
-        questions[0].first.about.tokenizer.spec.modality,
-        load_task(task).title if task in task_paths() else "",
-        questions[0].main, leader, len(rows), max(row.created for row in rows),
+        [task, f"tasks/{file_name(task)}.html", about],
+        leader, [value, questions[0].main], questions[0].first.about.tokenizer.spec.modality,
+        len(rows), max(row.created for row in rows),
     ]  # fmt: skip
