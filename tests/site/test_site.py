@@ -238,6 +238,30 @@ def test_the_same_records_make_the_same_site(tmp_path: Path) -> None:
         assert (one / file).read_bytes() == (other / file).read_bytes(), file
 
 
+def test_a_site_is_replaced_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = made(tmp_path, [made_up("a"), made_up("b", task="numbers")])
+    before = {file: (site / file).read_bytes() for file in files_in(site)}
+    assert any("numbers" in str(file) for file in before)
+    written(tmp_path / "other", [made_up("c")])
+    arguments = "leaderboard", "--from", tmp_path / "other", "--html", site
+
+    def interrupted(found: object) -> Any:
+        yield {"records/half.html": b""}
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tokbench.site.records.record_pages", interrupted)
+        called(*arguments)
+    assert {file: (site / file).read_bytes() for file in files_in(site)} == before
+    assert called(*arguments).code == 0
+    assert not any("numbers" in str(file) for file in files_in(site))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["board", "other", "site"]
+    (site / "tasks" / "mine.txt").write_text("kept")
+    refused(called(*arguments), "holds tasks/mine.txt")
+
+
 def test_two_names_never_share_a_file() -> None:
     names = [*HOSTILE.values(), "a b", "a/b", "a?b", "SAME", "", "x" * 9_999]
     files = [file_name(name) for name in names]
@@ -259,6 +283,11 @@ def test_slips_get_one_line(tmp_path: Path) -> None:
     arguments = "leaderboard", "--from", tmp_path / "board", "--html"
     (tmp_path / "file").write_text("")
     refused(called(*arguments, tmp_path / "file" / "x"), "cannot write")
+    refused(called(*arguments, tmp_path / "file"), "is a file; give a folder")
+    for other in (tmp_path / "board", tmp_path):
+        before = files_in(tmp_path)
+        refused(called(*arguments, other), "of no earlier site; give a folder of its own")
+        assert files_in(tmp_path) == before
     refused(called(*arguments, tmp_path / "s", "--scores", "gini"), "--scores is for printed")
 
 

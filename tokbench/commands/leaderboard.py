@@ -67,10 +67,13 @@ def _site(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from tokbench.site.board import board
+    from tokbench.site.folder import refuse_other
     from tokbench.site.pages import write
 
+    out = Path(options.html)
+    refuse_other(out)  # shows before ten thousand records are read
     _, found = opened(options.folder, options.task)
-    print(write(board(found), Path(options.html)))
+    print(write(board(found), out))
     return 0
 
 

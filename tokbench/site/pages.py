@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tokbench import tables
-from tokbench.files import PACKAGE, atomic_write, read_bytes
+from tokbench.files import PACKAGE, read_bytes
 from tokbench.report import datatables
 from tokbench.report.page import Page
 from tokbench.site.board import Board, Question, Row, file_name
+from tokbench.site.folder import GENERATOR, replace
 from tokbench.site.tables import Column, live_table
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class SitePage(Page):
 
     def made(self, template: str, live: bool = True, **values: Any) -> dict[str, bytes]:
         """The page and the files beside it, by their paths in the site."""
-        content = self.fill(template, root=self.root, live=live, **values).encode()
+        content = self.fill(template, root=self.root, live=live, generator=GENERATOR, **values).encode()
         folder = self.path.rpartition("/")[0]
         beside = {f"{folder}/{path}".lstrip("/"): data for path, data in self.files.items()}
         return beside | {self.path: content}
@@ -72,7 +73,8 @@ def environment() -> Environment:
 
 
 def write(found: Board, out: Path) -> Path:
-    """Write the site and return its first page. Files that are not of it are left alone."""
+    """Write the site in place of an earlier one and return its first page. Raises `UserError`
+    where anything else is in the folder."""
     from tokbench.site.records import record_pages
     from tokbench.site.suites import suite_pages
     from tokbench.site.tasks import task_page
@@ -86,9 +88,7 @@ def write(found: Board, out: Path) -> Path:
         yield from record_pages(found)
         yield index_page(found, named)
 
-    for several in pages():
-        for path, content in several.items():
-            atomic_write(out / path, content, durable=False)
+    replace(out, pages())
     return out / "index.html"
 
 
