@@ -26,7 +26,7 @@ def refuse_other(out: Path) -> None:
     try:
         if other := _other(out) if out.is_dir() else None:
             raise UserError(
-                f"--html {out}: holds {other}, which is of no earlier site; give a folder of its own"
+                f"--html {out}: holds {other}, of no earlier site; give a folder of its own"
             )
     except OSError as error:
         raise UserError(f"--html {out}: cannot read: {one_line(error)}") from error

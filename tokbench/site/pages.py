@@ -48,7 +48,9 @@ class SitePage(Page):
 
     def made(self, template: str, live: bool = True, **values: Any) -> dict[str, bytes]:
         """The page and the files beside it, by their paths in the site."""
-        content = self.fill(template, root=self.root, live=live, generator=GENERATOR, **values).encode()
+        content = self.fill(
+            template, root=self.root, live=live, generator=GENERATOR, **values
+        ).encode()
         folder = self.path.rpartition("/")[0]
         beside = {f"{folder}/{path}".lstrip("/"): data for path, data in self.files.items()}
         return beside | {self.path: content}
