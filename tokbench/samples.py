@@ -107,7 +107,9 @@ def _read(content: bytes) -> Samples:
     block = int((table.schema.metadata or {}).get(b"block", b"1"))
     if block < 1 or block & (block - 1) or block > 1 << 40 or "samples" not in columns:
         raise ValueError("no blocks of samples")
-    evidence = Evidence(np.from_dlpack(labels.indices).astype(np.int64), index, columns, block=block)
+    evidence = Evidence(
+        np.from_dlpack(labels.indices).astype(np.int64), index, columns, block=block
+    )
     return Samples(evidence, [str(label) for label in labels.dictionary.to_pylist()])
 
 

@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tokbench.ceilings import is_ceiling
 from tokbench.commands.evaluate import headline
 from tokbench.compare import unlike
 from tokbench.files import sha256, slug
 from tokbench.leaderboard import question, ranks
 from tokbench.record import Record
 from tokbench.types import Score
-
-CEILINGS = ("raw pixels", "linear PCM, 16 bits")
-"""Algorithms of tokenizers that lose nothing and save nothing: what others are held against, no
-choice of a reader's."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -61,8 +58,7 @@ class Row:
     @property
     def ceiling(self) -> bool:
         """Is it the original itself, as tokens?"""
-        algorithm = self.record.about.tokenizer.spec.algorithm
-        return algorithm.removesuffix(", frame by frame") in CEILINGS
+        return is_ceiling(self.record)
 
     @property
     def created(self) -> str:
