@@ -53,6 +53,7 @@ def test_the_shipped_leaderboard_is_a_frame() -> None:
     table = tokbench.load_leaderboard(task="cldr-names")
     assert {"task", "tokenizer", "score", "value", "question", "created", "path"} <= set(table)
     assert set(table["task"]) == {"cldr-names"} and table["tokenizer"].nunique() > 3
+    pd.testing.assert_frame_equal(table, tokbench.load_leaderboard("cldr-names"))
 
 
 def test_what_the_command_refuses_is_refused(tmp_path: Path) -> None:
@@ -62,8 +63,17 @@ def test_what_the_command_refuses_is_refused(tmp_path: Path) -> None:
         tokbench.evaluate("bytes", task="numbers", limit=0, out=tmp_path)
     with pytest.raises(tokbench.UserError, match="a suite or tasks, not both"):
         tokbench.evaluate("bytes", suite="text", task="numbers", out=tmp_path)
-    with pytest.raises(tokbench.UserError, match="no leaderboard here"):
+    with pytest.raises(tokbench.UserError, match="none: no folder, and no task of"):
         tokbench.load_leaderboard(tmp_path / "none")
+    with pytest.raises(tokbench.UserError, match=r"did you mean 'cldr-names'.*it has cldr-names"):
+        tokbench.load_leaderboard("cldr-name")
+    for wrong, hint in ((3, "as int: give its spec as text"), (["bytes"], "one by one")):
+        with pytest.raises(tokbench.UserError, match=hint):
+            tokbench.evaluate(wrong, task="numbers", out=tmp_path)
+    with pytest.raises(tokbench.UserError, match="no tokenizer"):
+        tokbench.evaluate(out=tmp_path)
+    with pytest.raises(tokbench.UserError, match=r"no group 'xxx'; it has eng_Latn, .* 12 more"):
+        tokbench.evaluate("bytes", task="parallel-mini", groups=["xxx"], out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

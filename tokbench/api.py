@@ -27,7 +27,7 @@ class Records(list[Record]):
 
 
 def evaluate(
-    *spec: str,
+    *spec: str | Path,
     suite: str | None = None,
     task: str | Sequence[str] | None = None,
     data: str | Path | None = None,
@@ -43,7 +43,8 @@ def evaluate(
 ) -> Records:
     """Measure tokenizers as `tokbench eval` does, and return their records.
 
-    spec: one or several (`"mistral:v3"`, a path, `"jpeg:10..90:10"`, `"my_module:Class"`).
+    spec: one or several, text or paths (`"mistral:v3"`, `"jpeg:10..90:10"`,
+    `"my_module:Class"`).
     suite or task: what is measured; by default the suite of the tokenizer's modality. The other
     arguments are the options of the command. Records and their samples are left in `out`; what
     has a record there is not measured again unless `again`.
@@ -53,6 +54,16 @@ def evaluate(
     from tokbench.commands.evaluate import measure_all
     from tokbench.errors import UserError
 
+    for each in spec:
+        if not isinstance(each, str | Path):
+            several = isinstance(each, list | tuple | set)
+            hint = "give them one by one, evaluate(*specs)" if several else (
+                'give its spec as text, such as "mistral:v3" or "my_module:Class"'
+            )  # fmt: skip
+            raise UserError(f"evaluate: a tokenizer given as {type(each).__name__}: {hint}")
+    specs = [str(each) for each in spec]
+    if not specs:
+        raise UserError('evaluate: no tokenizer; give its spec as text, such as "mistral:v3"')
     if suite is not None and task is not None:
         raise UserError("evaluate: give a suite or tasks, not both")
     for name, number in (("limit", limit), ("workers", workers)):
@@ -72,7 +83,7 @@ def evaluate(
         out=str(out),
         again=again,
     )
-    found = measure_all(list(spec), options, ["evaluate", *spec])
+    found = measure_all(specs, options, ["evaluate", *specs])
     return Records(record for record, _ in found)
 
 
@@ -88,14 +99,20 @@ def load_leaderboard(folder: str | Path | None = None, task: str | None = None) 
     """Every score of a leaderboard, long and tidy, with the columns of `Record.to_frame` and
     `question` (records with the same one are comparable), `created` and `path`.
 
-    folder: default `leaderboards` here, else the shipped one. Raises `UserError` where there are
-    no records.
+    folder: default `leaderboards` here, else the shipped one. The first argument may also be the
+    task alone: `load_leaderboard("cldr-names")` is `load_leaderboard(task="cldr-names")` where
+    no folder of that name is here. Raises `UserError` where there are no records.
     """
-    from tokbench.board_index import index
-    from tokbench.leaderboard import empty, opened_folder
+    from tokbench.board_index import index_of
+    from tokbench.errors import UserError, listed, near
+    from tokbench.leaderboard import default_folder
+    from tokbench.task import task_paths
 
-    where = opened_folder(str(folder) if folder is not None else None)
-    found = index(where, task)
-    if not found.entries:
-        raise empty(where)
-    return found.frame()
+    if folder is None or Path(folder).is_dir():
+        return index_of(None if folder is None else str(folder), task).frame()
+    name, default = str(folder), default_folder()
+    tasks = sorted(path.name for path in default.glob("*") if path.is_dir())
+    if isinstance(folder, str) and task is None and (name in tasks or name in task_paths()):
+        return index_of(None, name).frame()
+    known = f"no folder, and no task of {default}{near(name, tasks)}; it has {listed(tasks)}"
+    raise UserError(f"load_leaderboard: {name}: {known}")

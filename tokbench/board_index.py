@@ -18,7 +18,7 @@ import msgspec
 
 from tokbench import own_version
 from tokbench.files import cache_dir, cache_write, read_bytes, sha256
-from tokbench.leaderboard import located, question
+from tokbench.leaderboard import empty, located, opened_folder, question
 from tokbench.record import SCHEMA, Record, record_of
 
 if TYPE_CHECKING:
@@ -126,6 +126,16 @@ def index(folder: Path, task: str | None = None) -> Index:
         return Index(folder, head.entries, scores)
     found = _joined(folder, scores, kept, fresh)
     _keep(place, found, now)
+    return found
+
+
+def index_of(folder: str | None, task: str | None = None) -> Index:
+    """That of a leaderboard with records, the default one for None. Raises `UserError` for one
+    without."""
+    where = opened_folder(folder)
+    found = index(where, task)
+    if not found.entries:
+        raise empty(where)
     return found
 
 

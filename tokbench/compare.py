@@ -100,8 +100,11 @@ def replicates(
     only: signatures of the metrics wanted; None: all.
     """
     measured = as_measured(record, samples, task, parallel)
+    # What was not measured (bits of a tokenizer without codes) has no evidence either.
+    known = {s.metric.partition("|K:")[0] for s in record.scores if s.value is not None}
     for metric in task.made:
-        if only is not None and metric.signature() not in only:
+        signature = metric.signature()
+        if signature not in known or (only is not None and signature not in only):
             continue
         if metric.paired and not _FROM_TALLIES & set(metric.statistics):
             deque(metric.result(measured), maxlen=0)

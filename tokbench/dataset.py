@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tokbench.errors import UserError, near
+from tokbench.errors import UserError, listed, near
 from tokbench.files import builtin, data_roots, sha256
 from tokbench.manifest import Manifest, load_manifest, manifest_names
 from tokbench.media_kinds import media_of
@@ -77,7 +77,10 @@ class Dataset:
         there = {name for part in kept for name in (part.group, part.group.partition("_")[0])}
         for name in groups:
             if name not in there:
-                raise UserError(f"{self.name}: no group '{name}'{near(name, self.groups)}")
+                raise UserError(
+                    f"{self.name}: no group '{name}'{near(name, self.groups)}; it has "
+                    + listed(self.groups)
+                )
         few = replace(self, parts=kept)
         few.__dict__["fingerprint"] = self.fingerprint
         return few

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 FINE, BUG, USER, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
@@ -38,6 +38,12 @@ def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """`"; did you mean 'x'?"` for a near match of `name` in `known`, else an empty string."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"; did you mean '{matches[0]}'?" if matches else ""
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names as a line shows them: the first, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def one_line(error: BaseException) -> str:

@@ -43,14 +43,15 @@ def cldr_names() -> list[Part]:
         if len(pieces) > 2 or (len(pieces) == 2 and len(pieces[1]) != 4):
             continue  # regional variants repeat their language
         locale = Locale.parse(identifier)
-        known = sum(1 for t in territories if t in locale.territories)
+        named = {"territories": locale.territories, "languages": locale.languages}
+        known = sum(1 for t in territories if t in named["territories"])
         if known <= MOST_OF_TERRITORIES * len(territories):
             continue
         group = _flores_code(identifier, codes)
         names = [
             (number, name)
             for number, (kind, key) in enumerate(keys)
-            if (name := getattr(locale, kind).get(key))
+            if (name := named[kind].get(key))
         ]
         if group not in parts:
             parts[group] = ListedPart(group, [n for _, n in names], [i for i, _ in names])

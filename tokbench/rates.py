@@ -45,7 +45,9 @@ class Curve:
         """From points in any order."""
         order = np.argsort(rate, kind="stable").tolist()
         rates, qualities = (
-            (np.stack([column[i] for i in order], 1) for column in draws) if draws else (None, None)
+            (np.stack([column[i] for i in order], 1) for column in draws)
+            if draws and order
+            else (None, None)
         )
         return cls(
             name, tuple(points[i] for i in order), np.array(rate, float)[order],
@@ -205,6 +207,8 @@ def _outside(curve: Curve, where: float) -> str:
     low, high = float(curve.rate[0]), float(curve.rate[-1])
     if low <= where <= high:
         return ""
+    if low == high:
+        return f"{curve.name} has one point, at {low:.4g}"
     return f"{curve.name} was measured from {low:.4g} to {high:.4g} only"
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from mocks.command import called, files_in, finished, refused
 
@@ -16,6 +17,7 @@ from tokbench.files import builtin
 from tokbench.report import document, paired
 from tokbench.report.groups import extremes
 from tokbench.report.subjects import Subject
+from tokbench.report.summary import verdicts
 
 FRAGILE = """
 from tokbench.tokenizers.text.baselines import Bytes
@@ -240,3 +242,20 @@ def test_best_and_worst_are_read_in_the_direction_of_the_score(here: Path) -> No
     assert found.worst[0][0] == "ell_Grek"
     assert found.better == "lower"
     assert found.groups == 4
+
+
+def test_the_original_itself_is_ranked_but_wins_nothing(here: Path) -> None:
+    """Whoever reads a report chooses among the others; the reference language is 1 by definition
+    and neither best nor worst."""
+    subjects = subjects_of(record_of("bytes"), record_of("codepoints"), record_of("words"))
+    spec = subjects[2].records["text-parallel"][0].about.tokenizer
+    (before,) = paired.comparisons(subjects)
+    assert next(verdicts(before)).startswith("text-parallel: words has the best premium/mean,")
+    spec.spec = msgspec.structs.replace(spec.spec, algorithm="raw pixels")
+    (found,) = paired.comparisons(subjects[:])
+    assert len(found.ranking("premium/mean")) == 3
+    assert "words" not in dict(found.contenders("premium/mean"))
+    assert next(verdicts(found)).endswith(" Without words: the original itself.")
+    edges = extremes(subjects[0].records["text-parallel"][0])
+    assert edges is not None
+    assert "eng_Latn" not in dict([*edges.best, *edges.worst])

@@ -137,7 +137,7 @@ def test_no_link_leads_nowhere(site: Path) -> None:
                 for cell in row.values():
                     pairs = cell if cell and isinstance(cell, list) else []
                     pairs = pairs if pairs and isinstance(pairs[0], list) else [pairs]
-                    cells += [pair[1] for pair in pairs if len(pair) == 2 and pair[1]]
+                    cells += [p[1] for p in pairs if p[1:] and p[1].endswith((".html", ".json"))]
         for link in [*links.found, *cells]:
             target = link.partition("#")[0]
             assert not target or (page.parent / target).is_file(), (page.name, link)
@@ -168,7 +168,8 @@ def test_codecs_are_compared_at_equal_rate(site: Path) -> None:
     rows = rows_of(page, 1)
     average = {row["measure"]: row["difference"] for row in rows}
     assert average["bd-rate"] < 0 < average["bd-psnr"]
-    assert any(row["measure"] == "psnr at equal rate" for row in rows)
+    assert any(row["measure"] == "at equal rate" for row in rows)
+    assert not rows[0]["rate"] and rows[-1]["rate"]  # averages first
     assert "against jpeg:N" in page.read_text("utf-8").replace("\n", " ")
     assert (site / "tasks" / "figures" / "kodak-1-rates.svg").is_file()
 
@@ -191,7 +192,7 @@ def test_a_suite_sets_its_tasks_side_by_side(site: Path) -> None:
 
 
 def test_every_table_has_a_plot_and_a_csv(site: Path) -> None:
-    for page in [site / "index.html", *site.glob("tasks/*.html"), *site.glob("suites/*.html")]:
+    for page in [*site.glob("tasks/*.html"), *site.glob("suites/*.html")]:
         text = page.read_text("utf-8")
         tables, plots = text.count("<table "), text.count('class="plot"')
         assert tables and plots >= tables, page
@@ -200,12 +201,65 @@ def test_every_table_has_a_plot_and_a_csv(site: Path) -> None:
             assert len(rows) > 1 and len({len(row) for row in rows}) == 1
 
 
+def test_the_original_itself_is_no_choice(tmp_path: Path) -> None:
+    """It is ranked first, but is not named as the best, and leaves the plots to the others."""
+    records = [codec(f"jpeg:{q}", q / 40, 25 + q / 10) for q in (10, 20, 40, 60)]
+    records += [codec("webp:50", 1.1, 31.0), codec("identity", 24.0, 100.0)]
+    about = records[-1].about.tokenizer
+    about.spec = msgspec.structs.replace(about.spec, algorithm="raw pixels")
+    site = made(tmp_path, records)
+    (task,) = rows_of(site / "index.html")
+    assert task["best"][0] == "jpeg:60 and 1 more" and task["score"] == [31.0, "psnr"]
+    assert rows_of(site / "tasks" / "kodak.html")[0]["tokenizer"][0] == "identity"
+    assert "Without identity (100): the original itself." in (
+        (site / "tasks" / "kodak.html").read_text("utf-8")
+    )
+    for figure in (site / "tasks" / "figures").glob("*.svg"):
+        assert "identity" not in figure.read_text("utf-8") and "webp:50" in figure.read_text()
+
+
+def test_a_codec_without_bits_leaves_the_others_their_curves(tmp_path: Path) -> None:
+    """As an autoencoder without codes: its rate was not measured."""
+    records = [codec(f"jpeg:{q}", q / 40, 25 + q / 10) for q in (10, 20, 40, 60)]
+    records += [codec("webp:50", 1.1, 31.0), codec("latents", 1.0, 30.0)]
+    rate = records[-1].scores[1]
+    records[-1].scores[1] = msgspec.structs.replace(
+        rate, value=None, low=None, high=None, interval=None, note="no discrete codes"
+    )
+    page = (made(tmp_path, records) / "tasks" / "kodak.html").read_text("utf-8")
+    assert "Left out:" in page and "no discrete codes" in page
+
+
 def test_the_same_records_make_the_same_site(tmp_path: Path) -> None:
     records = [codec(f"jpeg:{q}", q / 40, 25 + q / 10) for q in (10, 20, 40, 60)]
     one, other = (made(tmp_path / name, [*records, made_up("a")]) for name in ("one", "other"))
     assert files_in(one) == files_in(other)
     for file in files_in(one):
         assert (one / file).read_bytes() == (other / file).read_bytes(), file
+
+
+def test_a_site_is_replaced_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = made(tmp_path, [made_up("a"), made_up("b", task="numbers")])
+    before = {file: (site / file).read_bytes() for file in files_in(site)}
+    assert any("numbers" in str(file) for file in before)
+    written(tmp_path / "other", [made_up("c")])
+    arguments = "leaderboard", "--from", tmp_path / "other", "--html", site
+
+    def interrupted(found: object) -> Any:
+        yield {"records/half.html": b""}
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tokbench.site.records.record_pages", interrupted)
+        called(*arguments)
+    assert {file: (site / file).read_bytes() for file in files_in(site)} == before
+    assert called(*arguments).code == 0
+    assert not any("numbers" in str(file) for file in files_in(site))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["board", "other", "site"]
+    (site / "tasks" / "mine.txt").write_text("kept")
+    refused(called(*arguments), "holds tasks/mine.txt")
 
 
 def test_two_names_never_share_a_file() -> None:
@@ -229,6 +283,11 @@ def test_slips_get_one_line(tmp_path: Path) -> None:
     arguments = "leaderboard", "--from", tmp_path / "board", "--html"
     (tmp_path / "file").write_text("")
     refused(called(*arguments, tmp_path / "file" / "x"), "cannot write")
+    refused(called(*arguments, tmp_path / "file"), "is a file; give a folder")
+    for other in (tmp_path / "board", tmp_path):
+        before = files_in(tmp_path)
+        refused(called(*arguments, other), "of no earlier site; give a folder of its own")
+        assert files_in(tmp_path) == before
     refused(called(*arguments, tmp_path / "s", "--scores", "gini"), "--scores is for printed")
 
 
@@ -312,6 +371,24 @@ def contrast(page: Any, selector: str) -> float:
         }""",
         selector,
     )
+
+
+def test_a_phone_shows_tokenizer_and_score_and_reaches_the_rest(
+    site: Path, browser: Callable[..., Any]
+) -> None:
+    page = browser(site, "index.html", 390)
+    right = page.evaluate(
+        """[...document.querySelectorAll("#tasks tbody td:nth-child(3)")]
+           .map((cell) => cell.getBoundingClientRect().right)"""
+    )
+    assert right and max(right) <= 390
+    page = browser(site, "tasks/parallel-mini.html", 390)
+    table = page.get_by_role("region", name="Records, best first").first
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    for figure in page.locator("figure.plot svg").all():
+        assert figure.evaluate("svg => svg.getBoundingClientRect().right") <= 390
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tokbench import tables
+from tokbench.board_index import index_of
 from tokbench.correlate import FEW, Coefficient, Joined, coefficients, join, read_column, why_not
 from tokbench.errors import UserError, near
 from tokbench.files import atomic_write
-from tokbench.leaderboard import frame, opened, pivot
+from tokbench.leaderboard import pivot
 
 
 class Panel(NamedTuple):
@@ -53,8 +54,8 @@ def plot_path(given: str | None) -> Path | None:
 
 def _panels(options: argparse.Namespace, results: dict[str, float | None]) -> list[Panel]:
     """One panel for each question that has the score."""
-    folder, found = opened(options.folder, options.task)
-    table = frame(found)
+    board = index_of(options.folder, options.task)
+    folder, table = board.folder, board.frame()
     full = table["score"] + table["facet"].map(lambda facet: f"/{facet}" if facet else "")
     if options.metric not in set(full):
         hint = near(options.metric, set(full))

@@ -168,12 +168,13 @@ HEADLINES = ("max", "mean", "p50", "original", "resized", "truth", "unscored")
 def headline(record: Record, full: bool) -> list[Score]:
     """The scores of a table: those of the whole data, not of each group; the main one first."""
     main = record.about.task.main
-    rows = [score for score in record.scores if full or _is_headline(score)]
+    rows = [score for score in record.scores if full or is_headline(score.name)]
     return sorted(rows, key=lambda score: score.name != main)
 
 
-def _is_headline(score: Score) -> bool:
-    metric, _, facet = score.name.partition("/")
+def is_headline(name: str) -> bool:
+    """Is a score of this name of the whole data?"""
+    metric, _, facet = name.partition("/")
     if metric == "construct-bytes":  # it has facets only; those of a group have a second slash
         return "/" not in facet
     return not facet or facet in HEADLINES

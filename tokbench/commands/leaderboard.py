@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tokbench import tables
-from tokbench.board_index import index
+from tokbench.board_index import index_of
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import empty, lost_share, opened, opened_folder, pivot
+from tokbench.leaderboard import lost_share, opened, pivot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +26,7 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
     """Print the tables of one task, or of all; or write the site."""
     if options.html:
         return _site(options)
-    folder = opened_folder(options.folder)
-    board = index(folder, options.task)
-    if not board.entries:
-        raise empty(folder)
+    board = index_of(options.folder, options.task)
     table = board.frame()
     for_programs = options.format in ("csv", "json")
     if for_programs and not options.scores:
@@ -67,10 +64,13 @@ def _site(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from tokbench.site.board import board
+    from tokbench.site.folder import refuse_other
     from tokbench.site.pages import write
 
+    out = Path(options.html)
+    refuse_other(out)  # shows before ten thousand records are read
     _, found = opened(options.folder, options.task)
-    print(write(board(found), Path(options.html)))
+    print(write(board(found), out))
     return 0
 
 

@@ -7,10 +7,11 @@ import json
 from dataclasses import asdict
 
 from tokbench import tables
-from tokbench.commands.evaluate import headline
+from tokbench.board_index import index_of
+from tokbench.commands.evaluate import is_headline
 from tokbench.correlate import FEW
 from tokbench.errors import UserError
-from tokbench.leaderboard import frame, opened, pivot
+from tokbench.leaderboard import pivot
 from tokbench.redundancy import FEWEST, SAME, Redundancy
 from tokbench.redundancy import redundancy as found_in
 
@@ -20,13 +21,16 @@ _EXACT = 1e-9
 
 def redundancy(options: argparse.Namespace, given: list[str]) -> int:
     """Group the headline scores of every question with enough tokenizers."""
-    folder, found = opened(options.folder, options.task)
-    table = frame(found)
+    board = index_of(options.folder, options.task)
+    table = board.frame()
+    slash = (table["facet"] != "").map({True: "/", False: ""})
+    table["full"] = table["score"] + slash + table["facet"]
     answers: list[tuple[str, str, int, Redundancy]] = []
     most = 0
     for task in sorted(table["task"].unique()):
-        of_task = [record for record, _ in found if record.task == task]
-        names = list(dict.fromkeys(s.name for record in of_task for s in headline(record, False)))
+        measured = table["full"][table["task"] == task].drop_duplicates().tolist()
+        mains = {entry.main for entry in board.entries if entry.task == task}
+        names = sorted(filter(is_headline, measured), key=lambda name: name not in mains)
         for wide in pivot(table, task, names):
             most = max(most, len(wide))
             if len(wide) >= FEWEST:
@@ -34,7 +38,7 @@ def redundancy(options: argparse.Namespace, given: list[str]) -> int:
                 answers.append((task, wide.attrs["question"], len(wide), answer))
     if not answers:
         has = "1 tokenizer" if most == 1 else f"{most} tokenizers"
-        raise UserError(f"{folder}: {has} at most for one question; {FEWEST} are needed")
+        raise UserError(f"{board.folder}: {has} at most for one question; {FEWEST} are needed")
     if options.format == "json":
         rows = [
             {"task": t, "question": q, "tokenizers": n, "threshold": SAME} | asdict(answer)

@@ -84,23 +84,25 @@ def _differences(page: Page, one: Comparison) -> Markup:
 def _forest(page: Page, one: Comparison) -> Markup | str:
     """Of two: every headline score. Of more: the main score of each against the best."""
     main = one.records[0].about.task.main
+    aside = ""
     if len(one.names) == 2:
         named = [(key[0], found) for key, found in one.pairs.items()]
         what = f"{one.names[1]} against {one.names[0]}"
         whom = one.names[0]
     else:
-        order = [name for name, _ in one.ranking(main)]
+        order = [name for name, _ in one.contenders(main)]
         pairs = [(name, one.against(main, order[0], name)) for name in order[1:]]
         named = [(name, found) for name, found in pairs if found is not None]
         whom = order[0] if order else ""
         what = f"{main} of each against the {_top(one, main)}, {whom}"
+        aside = one.aside(main)
     named = [(name, d) for name, d in named if d.baseline and d.low is not None]
     if not named:
         return ""
     told = sum(d.verdict not in ("not distinguishable", "equal") for _, d in named)
     caption = (
         f"{what}: difference in percent of {short(whom)}, with paired 95 % intervals. Filled: "
-        "distinguishable after Holm's correction; green: better, orange: worse."
+        f"distinguishable after Holm's correction; green: better, orange: worse.{aside}"
     )
     alt = f"Forest plot of {len(named)} differences, {told} of them distinguishable"
     return page.figure(f"forest-{slug(one.title)}", forest(named), caption, alt)
@@ -156,6 +158,8 @@ def _fronts(page: Page, one: Comparison) -> list[Markup]:
     main = one.records[0].about.task.main
     rate = next((name for name in RATES if name != main and one.ranking(name)), None)
     figures = []
+    # The original itself, far off, would leave the others no room.
+    shown = {name for name, _ in one.contenders(main)} if one.aside(main) else {*one.names}
     for name in filter(None, (rate, *SPEEDS)):
         points, kinds = [], set()
         for label, record in zip(one.names, one.records, strict=True):
@@ -163,13 +167,20 @@ def _fronts(page: Page, one: Comparison) -> list[Markup]:
                 (s for s in [*record.scores, *record.performance] if s.name == name), None
             )
             up = record.score(main)
-            if across and up and across.value is not None and up.value is not None:
+            if (
+                label in shown
+                and across
+                and up
+                and across.value is not None
+                and up.value is not None
+            ):
                 points.append((label, across, up))
                 kinds.add((across.better, up.better))
         if len(points) < 2 or len(kinds) != 1 or "neither" in kinds.pop():
             continue
         machines = {r.provenance.cpu for r in one.records} if name in SPEEDS else set()
-        warn = " Measured on different machines: speeds do not compare." * (len(machines) > 1)
+        warn = one.aside(main)
+        warn += " Measured on different machines: speeds do not compare." * (len(machines) > 1)
         figure, on_front = pareto(points)
         caption = f"{main} against {name}. The line joins what no other beats in both.{warn}"
         alt = f"Scatter plot of {len(points)} tokenizers; on the front: {', '.join(on_front)}"

@@ -34,7 +34,7 @@ def plain_axes(width: float, height: float) -> tuple[Figure, Axes]:
 def forest(named: Sequence[tuple[str, Difference]]) -> Figure:
     """Relative differences with intervals, one row each, in the given order from the top."""
     named = named[:MOST]
-    figure, axes = plain_axes(7.2, 0.9 + 0.27 * len(named))
+    figure, axes = plain_axes(5.4, 0.9 + 0.27 * len(named))
     axes.axvline(0, color=INK, linewidth=0.8)
     for row, (_, found) in enumerate(named):
         low, value, high = (
@@ -48,7 +48,7 @@ def forest(named: Sequence[tuple[str, Difference]]) -> Figure:
             [value], [row], "o", markersize=5.5, color=colour,
             markerfacecolor=colour if filled else "none",
         )  # fmt: skip
-    axes.set_yticks(range(len(named)), [unmarked(name, 40) for name, _ in named])
+    axes.set_yticks(range(len(named)), [unmarked(name, 30) for name, _ in named])
     axes.set_ylim(len(named) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
@@ -75,7 +75,7 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
 def pareto(points: Sequence[tuple[str, Score, Score]]) -> tuple[Figure, list[str]]:
     """A point for each tokenizer (name, horizontal, vertical score) with intervals, and the names
     on the front."""
-    figure, axes = plain_axes(7.2, 4.4)
+    figure, axes = plain_axes(5.4, 4)
     signs = [1 if score.better == "higher" else -1 for score in points[0][1:]]
     places = [(float(x.value or 0), float(y.value or 0)) for _, x, y in points]
     best = front([(x * signs[0], y * signs[1]) for x, y in places])

@@ -24,6 +24,7 @@ SECTIONS: tuple[str, ...] = (
     "tokbench.report.scores:sections",
     "tokbench.report.image:sections",
     "tokbench.report.audio:sections",
+    "tokbench.report.video:sections",
     "tokbench.report.definitions:sections",
     "tokbench.report.provenance:sections",
 )

@@ -67,6 +67,7 @@ def extremes(record: Record, most: int = 3) -> Extremes | None:
     ]
     if main is None or len(scores) < 4:
         return None
-    ordered = sorted(scores, key=lambda pair: pair[1].value or 0.0, reverse=main.better != "lower")
+    told = [(g, s) for g, s in scores if f"reference:{g}" not in s.metric.split("|")]  # it is 1
+    ordered = sorted(told, key=lambda pair: pair[1].value or 0.0, reverse=main.better != "lower")
     most = min(most, len(ordered) // 2)
     return Extremes(ordered[:most], ordered[-most:][::-1], main.better, len(scores))

@@ -31,7 +31,9 @@ class Block:
 
 def room(page: Page, subjects: Sequence[Subject]) -> int:
     """Characters that the samples of one task may take; 0 for as many as they need."""
-    media = {t for s in subjects for t in s.tasks if s.tasks[t].modality in ("image", "audio")}
+    media = {
+        t for s in subjects for t in s.tasks if s.tasks[t].modality in ("image", "audio", "video")
+    }
     return ROOM // max(len(media), 1) if page.single else 0
 
 

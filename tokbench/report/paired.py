@@ -10,6 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
+from tokbench.ceilings import is_ceiling
 from tokbench.compare import Difference, corrected, paired, refuse_unlike, replicates
 from tokbench.errors import UserError
 from tokbench.leaderboard import question
@@ -63,6 +64,19 @@ class Comparison:
             if score in own and (value := own[score].value) is not None
         ]
         return sorted(values, key=lambda pair: sign * pair[1])
+
+    def aside(self, score: str) -> str:
+        """A sentence on those that are no contenders, after a space; empty where all are."""
+        kept = {name for name, _ in self.contenders(score)}
+        names = [name for name, _ in self.ranking(score) if name not in kept]
+        return f" Without {', '.join(names)}: the original itself." if names else ""
+
+    def contenders(self, score: str) -> list[tuple[str, float]]:
+        """The same without those that are the original itself, where two others remain."""
+        names = {n for n, r in zip(self.names, self.records, strict=True) if is_ceiling(r)}
+        ranked = self.ranking(score)
+        others = [pair for pair in ranked if pair[0] not in names]
+        return others if len(others) > 1 else ranked
 
     def pair(self, score: str, first: str, second: str) -> Difference | None:
         """The difference of two with paired evidence, in either order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ def sections(page: Page, subjects: Sequence[Subject]) -> Iterator[Section]:
         table=_side_by_side(page, subjects) if alone is None else "",
         verdicts=[line for found in comparisons(subjects) for line in verdicts(found)],
         failed=_failed(subjects),
+        plain=PLAIN,
         missing=_missing(subjects),
     ))  # fmt: skip
 
@@ -66,6 +68,9 @@ def _edges(record: Record) -> tuple[tuple[str, str], ...]:
         for word, some in zip(words, (found.best, found.worst), strict=True)
     )
 
+
+PLAIN = ("", "1", "ratio", "share", "cosine")
+"""Units that say nothing beside a number."""
 
 MOST_COLUMNS = 5
 """Tokenizers that stand beside each other; more stand one below the other."""
@@ -103,8 +108,12 @@ def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
             f"{title}: {main} {arrow}".rstrip()
             for (title, main), arrow in zip(heads, arrows, strict=True)
         )]  # fmt: skip
-        rows = [[name, *(row[place] for row in cells)] for place, name in enumerate(names)]
-        bold = {(column, row + 1) for row, column in bold}
+        best = [name for name, _ in found[0].ranking(heads[0][1])] if found else []
+        order = sorted(range(len(names)), key=lambda n: (
+            best.index(names[n]) if names[n] in best else len(best), n
+        ))  # fmt: skip
+        rows = [[names[place], *(row[place] for row in cells)] for place in order]
+        bold = {(order.index(column), row + 1) for row, column in bold}
         right = range(1, len(header))
     caption = (
         "Main scores with 95 % intervals; bold: better than every other, after Holm's correction"
@@ -120,22 +129,22 @@ def _main_term(page: Page, own: dict[str, Score | None], main: str) -> Cell | st
 def verdicts(found: Comparison) -> Iterator[str]:
     """Who has the best main score of a question, in a sentence; nothing of a lone tokenizer."""
     main = found.records[0].about.task.main
-    ranked = found.ranking(main)
+    ranked = found.contenders(main)
     if len(ranked) < 2:
         return
     if found.better(main) == "neither":
         return
     (best, value), unit = ranked[0], found.unit(main)
     unlike = [name for name, _ in ranked[1:] if not found.distinct(main, best, name)]
-    line = f"{found.title}: {best} has the best {main} ({tables.number(value)} {unit})"
+    told = f"{tables.number(value)} {'' if unit in PLAIN else unit}".rstrip()
+    line = f"{found.title}: {best} has the best {main}, {told}"
     if not unlike:
-        yield f"{line}, distinguishable from " + (
-            "every other." if len(ranked) > 2 else f"{ranked[1][0]}."
-        )
+        line += f": distinguishable from {'every other' if len(ranked) > 2 else ranked[1][0]}."
     elif any(found.pair(main, best, name) is None for name in unlike):
-        yield f"{line}; without paired evidence that says little about {_and(unlike)}."
+        line += f"; without paired evidence that says little about {_and(unlike)}."
     else:
-        yield f"{line}, but is not distinguishable from {_and(unlike)}."
+        line += f", but is not distinguishable from {_and(unlike)}."
+    yield line + found.aside(main)
 
 
 def _and(names: Sequence[str]) -> str:
@@ -155,11 +164,32 @@ def _failed(subjects: Sequence[Subject]) -> list[tuple[str, int, str, str]]:
 
 def _missing(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
     """Why something has no value, or which part of the data did not enter, and where."""
-    found: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
+    asked = Counter(task for one in subjects for task in one.records)
+    everyone: dict[str, int] = {}
     for one in subjects:
         for task, (record, _) in one.records.items():
             for score in headlines(record):
                 if score.value is None or "left out" in score.note:
-                    where = f"{score.name} ({one.name})" if len(subjects) > 1 else score.name
-                    found.setdefault(f"{task}: {score.note or 'no reason given'}", {})[where] = None
-    return [(why, ", ".join(names)) for why, names in found.items()]
+                    why = f"{task}: {score.note or 'no reason given'}"
+                    everyone[why] = asked[task]
+                    found.setdefault(why, {}).setdefault(score.name, []).append(one.name)
+    return [
+        (why, "; ".join(_of(names, who, everyone[why]) for who, names in _alike(scores)))
+        for why, scores in found.items()
+    ]
+
+
+def _alike(scores: dict[str, list[str]]) -> list[tuple[list[str], list[str]]]:
+    """Tokenizers, with the scores that all of them are without."""
+    by_names: dict[tuple[str, ...], list[str]] = {}
+    for score, names in scores.items():
+        by_names.setdefault(tuple(names), []).append(score)
+    return [([*names], own) for names, own in by_names.items()]
+
+
+def _of(scores: list[str], names: list[str], of: int) -> str:
+    listed = ", ".join(scores)
+    if of == 1:
+        return listed
+    return f"{listed} (all {of} tokenizers)" if len(names) == of else f"{listed} ({_and(names)})"

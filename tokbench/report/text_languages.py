@@ -133,16 +133,16 @@ def _worst_plot(page: Page, found: ByLanguage, ranked: list[str], name: str) -> 
     figure, plot = axes(5.4, 0.9 + 0.24 * len(worst), titles, list(found.scores))
     several = len(found.scores)
     for number, scores in enumerate(found.scores.values()):
-        for place, label in enumerate(worst):
-            score = scores.get(label)
-            if score is None or score.value is None:
-                continue
-            y = place + (number - (several - 1) / 2) * min(0.22, 0.7 / several)
-            own: dict[str, Any] = {"color": colour(number), "zorder": 3}
-            if score.low is not None and score.high is not None:
-                plot.plot([score.low, score.high], [y, y], linewidth=1.4, **own)
-            own |= {"label": "subject"} if place == 0 else {}
-            plot.plot([score.value], [y], marker(number), markersize=4.5, **own)
+        aside = (number - (several - 1) / 2) * min(0.22, 0.7 / several)
+        own = [(place + aside, s) for place, s in enumerate(map(scores.get, worst)) if s]
+        known = [(y, s.low, s.high) for y, s in own if s.low is not None and s.high is not None]
+        if known:  # all in one artist: each takes its time to draw
+            plot.hlines(*zip(*known, strict=True), color=colour(number), linewidth=1.4, zorder=3)
+        points = [(s.value, y) for y, s in own if s.value is not None]
+        plot.plot(
+            [x for x, _ in points], [y for _, y in points], marker(number), markersize=4.5,
+            color=colour(number), zorder=3, label="subject",
+        )  # fmt: skip
     plot.set_xlabel(_axis_title(found), fontsize=9)
     if found.lower_is_better:
         plot.set_xlim(left=0)

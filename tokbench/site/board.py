@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tokbench.ceilings import is_ceiling
 from tokbench.commands.evaluate import headline
 from tokbench.compare import unlike
 from tokbench.files import sha256, slug
@@ -53,6 +54,11 @@ class Row:
         """Does the tokenizer lose some of the text? Its scores are of what it kept."""
         lossless = number_of(self.scores.get("lossless"))
         return lossless < 1  # not so for NaN
+
+    @property
+    def ceiling(self) -> bool:
+        """Is it the original itself, as tokens?"""
+        return is_ceiling(self.record)
 
     @property
     def created(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tokbench.report.page import INK
@@ -20,8 +20,11 @@ COLOURS = ("#3b82c4", "#d9822b", "#2e9e6b", "#b4569c", "#8d7c2e", "#c75450", "#6
 SHOWN = 30
 """Rows of a plot; a table has the rest."""
 
+WIDTH = 4.8
+"""Inches: what a phone shows without making its words too small to read."""
 
-def shortened(name: str, most: int = 34) -> str:
+
+def shortened(name: str, most: int = 28) -> str:
     """A name as a label: one line, without what an axis cannot show."""
     plain = "".join(c if c.isprintable() and c != "$" else "·" for c in name)
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
@@ -52,10 +55,17 @@ def _labelled(axis: Any, x: str = "", y: str = "") -> None:
         axis.set_ylabel(y, color=INK, fontsize=9)
 
 
+def plotted(question: Question) -> list[Row]:
+    """The rows of its plot."""
+    rows = [row for row in question.rows if not math.isnan(row.value)]
+    return ([row for row in rows if not row.ceiling] or rows)[:SHOWN]
+
+
 def intervals(question: Question) -> Figure:
-    """The main score of the best rows with its 95 % intervals."""
-    rows = [row for row in question.rows if not math.isnan(row.value)][:SHOWN]
-    figure, axis = _blank(7.2, 0.8 + 0.22 * max(len(rows), 3))
+    """The main score of the best rows with its 95 % intervals, without the originals
+    themselves, which would leave the others no room."""
+    rows = plotted(question)
+    figure, axis = _blank(WIDTH, 0.8 + 0.22 * max(len(rows), 3))
     leader = [row.place == 1 for row in rows]
     for place, row in enumerate(rows):
         score, colour = row.main, COLOURS[0] if leader[place] else COLOURS[6]
@@ -70,17 +80,18 @@ def intervals(question: Question) -> Figure:
     return figure
 
 
-def curves(panel: Panel) -> Figure:
-    """Quality over rate, a line for each codec, the baseline dashed."""
+def curves(panel: Panel, without: Collection[str] = ()) -> Figure:
+    """Quality over rate, a line for each codec but those named, the baseline dashed."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure, axis = _blank(7.2, 4.2)
+    figure, axis = _blank(WIDTH, 4)
     sign = 1 if panel.metric.better == "higher" else -1
-    for number, curve in enumerate([panel.anchor, *panel.others][:SHOWN]):
+    shown = [panel.anchor, *(curve for curve in panel.others if curve.name not in without)]
+    for number, curve in enumerate(shown[:SHOWN]):
         axis.plot(
             curve.rate, sign * curve.quality, "--" if number == 0 else "-",
             marker="osD^vP"[number % 6], markersize=4, linewidth=1.4,
-            color=COLOURS[number % len(COLOURS)], label=shortened(curve.name, 28),
+            color=COLOURS[number % len(COLOURS)], label=shortened(curve.name),
         )  # fmt: skip
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -88,13 +99,14 @@ def curves(panel: Panel) -> Figure:
     axis.xaxis.set_minor_formatter(NullFormatter())
     _labelled(axis, f"{panel.rate.name} ({panel.rate.unit})",
               f"{panel.metric.name} ({panel.metric.unit})")  # fmt: skip
-    axis.legend(frameon=False, labelcolor=INK, fontsize=8)
+    # Below, where it hides no point.
+    figure.legend(frameon=False, labelcolor=INK, fontsize=8, ncols=2, loc="outside lower center")
     return figure
 
 
 def history(rows: Sequence[Row]) -> Figure:
     """The main score of one tokenizer from record to record, oldest first."""
-    figure, axis = _blank(6.4, 2.6)
+    figure, axis = _blank(WIDTH, 2.4)
     for place, row in enumerate(rows):
         score = row.main
         if math.isnan(row.value) or score is None:
@@ -106,7 +118,7 @@ def history(rows: Sequence[Row]) -> Figure:
         axis.plot(place, row.value, "o", color=COLOURS[0], markersize=5)
     axis.plot(range(len(rows)), [row.value for row in rows], color=COLOURS[0], linewidth=1)
     labels = [f"{row.created[:10]}\n{row.record.about.tokenizer.fingerprint[:8]}" for row in rows]
-    step = max(1, math.ceil(len(rows) / 8))
+    step = max(1, math.ceil(len(rows) / 5))
     axis.set_xticks(range(0, len(rows), step), [shortened(label.replace("\n", " "), 24)
                                                 .replace(" ", "\n", 1)
                                                 for label in labels[::step]])  # fmt: skip
@@ -118,12 +130,17 @@ def history(rows: Sequence[Row]) -> Figure:
 def places(names: Sequence[str], tasks: Sequence[str], ranks: dict[tuple[str, str], int]) -> Figure:
     """Ranks of the tokenizers of a suite: a mark for each task, the best on the left."""
     names = names[:SHOWN]
-    figure, axis = _blank(7.2, 1.1 + 0.22 * max(len(names), 3))
+    figure, axis = _blank(WIDTH, 1.3 + 0.24 * max(len(names), 3))
     for number, task in enumerate(tasks):
-        found = [(ranks[name, task], k) for k, name in enumerate(names) if (name, task) in ranks]
+        aside = 0.14 * (number - (len(tasks) - 1) / 2)  # so that equal ranks hide nobody
+        found = [
+            (ranks[name, task], k + aside)
+            for k, name in enumerate(names)
+            if (name, task) in ranks
+        ]  # fmt: skip
         axis.plot(
             [place for place, _ in found], [k for _, k in found], "osD^vP"[number % 6],
-            color=COLOURS[number % len(COLOURS)], markersize=5, label=shortened(task, 28),
+            color=COLOURS[number % len(COLOURS)], markersize=4.5, label=shortened(task),
             alpha=0.85, linestyle="none",
         )  # fmt: skip
     axis.set_yticks(range(len(names)), [shortened(name) for name in names])
@@ -131,20 +148,7 @@ def places(names: Sequence[str], tasks: Sequence[str], ranks: dict[tuple[str, st
     axis.xaxis.get_major_locator().set_params(integer=True)
     _labelled(axis, "rank (1 is best)")
     axis.legend(
-        frameon=False, labelcolor=INK, fontsize=8, ncols=min(len(tasks), 4),
-        loc="lower center", bbox_to_anchor=(0.5, 1.0),
+        frameon=False, labelcolor=INK, fontsize=8, ncols=2, loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
     )  # fmt: skip
-    return figure
-
-
-def amounts(names: Sequence[str], counts: Sequence[int], what: str) -> Figure:
-    """How many records each task has."""
-    names, counts = names[:SHOWN], counts[:SHOWN]
-    figure, axis = _blank(7.2, 0.8 + 0.24 * max(len(names), 3))
-    axis.barh(range(len(names)), counts, height=0.6, color=COLOURS[0])
-    axis.set_yticks(range(len(names)), [shortened(name) for name in names])
-    axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.grid(visible=False, axis="y")
-    axis.xaxis.get_major_locator().set_params(integer=True)
-    _labelled(axis, what)
     return figure

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tokbench import tables
-from tokbench.files import PACKAGE, atomic_write, read_bytes
+from tokbench.files import PACKAGE, read_bytes
 from tokbench.report import datatables
 from tokbench.report.page import Page
-from tokbench.site import figures
 from tokbench.site.board import Board, Question, Row, file_name
+from tokbench.site.folder import GENERATOR, replace
 from tokbench.site.tables import Column, live_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class SitePage(Page):
 
     def made(self, template: str, live: bool = True, **values: Any) -> dict[str, bytes]:
         """The page and the files beside it, by their paths in the site."""
-        content = self.fill(template, root=self.root, live=live, **values).encode()
+        content = self.fill(
+            template, root=self.root, live=live, generator=GENERATOR, **values
+        ).encode()
         folder = self.path.rpartition("/")[0]
         beside = {f"{folder}/{path}".lstrip("/"): data for path, data in self.files.items()}
         return beside | {self.path: content}
@@ -73,7 +75,8 @@ def environment() -> Environment:
 
 
 def write(found: Board, out: Path) -> Path:
-    """Write the site and return its first page. Files that are not of it are left alone."""
+    """Write the site in place of an earlier one and return its first page. Raises `UserError`
+    where anything else is in the folder."""
     from tokbench.site.records import record_pages
     from tokbench.site.suites import suite_pages
     from tokbench.site.tasks import task_page
@@ -87,9 +90,7 @@ def write(found: Board, out: Path) -> Path:
         yield from record_pages(found)
         yield index_page(found, named)
 
-    for several in pages():
-        for path, content in several.items():
-            atomic_write(out / path, content, durable=False)
+    replace(out, pages())
     return out / "index.html"
 
 
@@ -108,14 +109,13 @@ def index_page(found: Board, suites: list[dict[str, Any]]) -> dict[str, bytes]:
     page = SitePage("tokbench leaderboard")
     rows = found.rows
     columns = [
-        Column("task", "name"), Column("kind"), Column("about"), Column("main score"),
-        Column("best", "name", "of those that lose no text; several where not told apart"),
-        Column("records", "number"), Column("newest", "date"),
+        Column("task", "task"),
+        Column("best", "name", "of those that lose no text and are not the original itself; "
+               "several where they cannot be told apart"),
+        Column("score", "best", "its value of the task's main score, by which it is ranked"),
+        Column("kind"), Column("records", "number"), Column("newest", "date"),
     ]  # fmt: skip
     lines = [_task_line(task, questions) for task, questions in found.tasks.items()]
-    counts = [(task, sum(len(q.rows) for q in several)) for task, several in found.tasks.items()]
-    counts.sort(key=lambda pair: -pair[1])
-    shown = figures.amounts([n for n, _ in counts], [c for _, c in counts], "records")
     return page.made(
         "index.html",
         records=len(rows),
@@ -123,9 +123,6 @@ def index_page(found: Board, suites: list[dict[str, Any]]) -> dict[str, bytes]:
         tasks=len(found.tasks),
         newest=max((row.created[:10] for row in rows), default=""),
         table=live_table(page, "tasks", columns, lines, "Tasks with records"),
-        figure=page.figure(
-            "tasks", shown, "Records of each task.", f"Bars: records of {len(counts)} tasks"
-        ),
         suites=suites,
         left_out=list(found.left_out.items()),
     )
@@ -135,15 +132,16 @@ def _task_line(task: str, questions: list[Question]) -> list[Any]:
     from tokbench.task import load_task, task_paths
 
     rows: list[Row] = [row for one in questions for row in one.rows]
-    whole = [row for row in questions[0].rows if row.place and not row.lossy]
+    ranked = [row for row in questions[0].rows if row.place and not row.lossy]
+    whole = [row for row in ranked if not row.ceiling] or ranked
     best = [row for row in whole if row.place == whole[0].place]
-    leader = ["—", ""]
+    leader, value = ["—", ""], None
     if best:
         more = f" and {len(best) - 1} more" if len(best) > 1 else ""
-        leader = [f"{best[0].record.tokenizer}{more}", f"{best[0].stem}.html"]
+        leader, value = [f"{best[0].record.tokenizer}{more}", f"{best[0].stem}.html"], best[0].value
+    about = load_task(task).title if task in task_paths() else ""
     return [
-        [task, f"tasks/{file_name(task)}.html"],
-        questions[0].first.about.tokenizer.spec.modality,
-        load_task(task).title if task in task_paths() else "",
-        questions[0].main, leader, len(rows), max(row.created for row in rows),
+        [task, f"tasks/{file_name(task)}.html", about],
+        leader, [value, questions[0].main], questions[0].first.about.tokenizer.spec.modality,
+        len(rows), max(row.created for row in rows),
     ]  # fmt: skip

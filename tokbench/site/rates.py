@@ -59,7 +59,7 @@ def rates(page: Page, question: Question, name: str) -> Rates:
         f"{panel.metric.name} at equal {panel.rate.name}, against {panel.anchor.name}. Averages "
         "(BD) are Bjøntegaard's, over what both curves reach; nothing is extrapolated.",
         _table(page, panel, found, name),
-        _figure(page, panel, name),
+        _figure(page, panel, name, {row.record.tokenizer for row in question.rows if row.ceiling}),
         list(panel.left_out.items()),
     )
 
@@ -89,13 +89,15 @@ def _table(page: Page, panel: Panel, found: list[dict[str, Any]], name: str) -> 
         Column(panel.metric.name, "number", panel.metric.unit),
         Column(panel.anchor.name, "number", "the baseline's quality at that rate"),
         Column("difference", "number"), Column("unit"), Column("95 % interval", "interval"),
-        Column("note"),
+        Column("note", "note"),
     ]  # fmt: skip
     from tokbench import tables
 
+    found = sorted(found, key=lambda row: bool(row["tokenizer"]))  # averages first
     rows = [
         [
-            row["tokenizer"] or row["curve"], row["measure"], row["rate"], row["quality"],
+            row["tokenizer"] or row["curve"],
+            "at equal rate" if row["tokenizer"] else row["measure"], row["rate"], row["quality"],
             row["baseline"], row["value"], row["unit"], tables.interval(row["low"], row["high"]),
             row["note"],
         ]
@@ -104,9 +106,9 @@ def _table(page: Page, panel: Panel, found: list[dict[str, Any]], name: str) -> 
     return live_table(page, f"{name}-rates", columns, rows, f"Against {panel.anchor.name}")
 
 
-def _figure(page: Page, panel: Panel, name: str) -> Markup:
-    names = ", ".join(curve.name for curve in [panel.anchor, *panel.others])
+def _figure(page: Page, panel: Panel, name: str, ceilings: set[str]) -> Markup:
+    names = ", ".join(c.name for c in [panel.anchor, *panel.others] if c.name not in ceilings)
     return page.figure(
-        f"{name}-rates", curves(panel), f"{panel.metric.name} over {panel.rate.name}; the baseline "
-        "is dashed.", f"Rate–distortion curves of {names[:300]}",
+        f"{name}-rates", curves(panel, ceilings), f"{panel.metric.name} over {panel.rate.name}; "
+        "the baseline is dashed.", f"Rate–distortion curves of {names[:300]}",
     )  # fmt: skip

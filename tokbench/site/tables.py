@@ -12,13 +12,17 @@ from markupsafe import Markup
 from tokbench import tables
 from tokbench.report.page import Page
 
-Kind = Literal["text", "name", "number", "score", "rank", "date", "interval", "copy", "links"]
+Kind = Literal[
+    "text", "note", "name", "task", "number", "score", "best", "rank", "date", "interval", "copy",
+    "links",
+]  # fmt: skip
 
 
 class Column(NamedTuple):
-    """kind: how a cell is shown, and what it holds. `name`: [text, address]; `score`:
-    [number, address]; `links`: a list of [text, address]; `copy`: text that a button copies;
-    numbers are raw, None where not measured.
+    """kind: how a cell is shown, and what it holds. `note`: a sentence; `name`:
+    [text, address]; `task`: [text, address, what stands below]; `score`: [number, address];
+    `best`: [number, what stands below]; `links`: a list of [text, address]; `copy`: text
+    that a button copies; numbers are raw, None where not measured.
     about: what the heading says when one points at it."""
 
     title: str
@@ -63,7 +67,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _cell(cell: Any, column: Column) -> Any:
-    if column.kind in ("name", "score"):
+    if column.kind in ("name", "task", "score", "best"):
         cell = cell[0]
     if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return ""

@@ -50,6 +50,11 @@ def _shown(page: SitePage, question: Question, number: int) -> dict[str, Any]:
     rows = [_line(row, names) for row in question.rows]
     measured = sum(1 for row in question.rows if row.value == row.value)
     more = f" The best {figures.SHOWN} of {measured:,}." if measured > figures.SHOWN else ""
+    plotted = figures.plotted(question)
+    ceilings = [row for row in question.rows if row.ceiling and row.value == row.value]
+    if ceilings and not plotted[0].ceiling:
+        said = ", ".join(f"{r.record.tokenizer} ({tables.number(r.value)})" for r in ceilings)
+        more += f" Without {said}: the original itself."
     found: dict[str, Any] = {
         "differs": question.differs,
         "facts": facts,
@@ -82,13 +87,12 @@ def _columns(question: Question, names: list[str]) -> list[Column]:
         Column("tokenizer", "name"),
         Column(names[0], "number", units[names[0]]),
         Column("95 % interval", "interval"),
-        *(Column(name, "number", units[name]) for name in names[1:2]),
+        *(Column(name, "number", units[name]) for name in names[1:]),
+        Column("n", "number", "samples that entered the main score"),
+        Column("vocabulary", "number", "ids, over all levels"),
         Column("date", "date"),
         Column("record", "links"),
         Column("signature", "copy"),
-        *(Column(name, "number", units[name]) for name in names[2:]),
-        Column("n", "number", "samples that entered the main score"),
-        Column("vocabulary", "number", "ids, over all levels"),
     ]
 
 
@@ -104,11 +108,10 @@ def _line(row: Row, names: list[str]) -> list[Any]:
         [record.tokenizer, f"../{row.stem}.html"],
         row.value,
         interval,
-        *(number_of(row.scores.get(name)) for name in names[1:2]),
+        *(number_of(row.scores.get(name)) for name in names[1:]),
+        main.n if main else None,
+        sum(record.about.tokenizer.spec.vocabulary) or None,
         row.created,
         [["JSON", f"../{row.stem}.json"]],
         record.score_signature(main) if main else record.signature,
-        *(number_of(row.scores.get(name)) for name in names[2:]),
-        main.n if main else None,
-        sum(record.about.tokenizer.spec.vocabulary) or None,
     ]

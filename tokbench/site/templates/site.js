@@ -38,8 +38,18 @@
     return made;
   };
 
+  const below = (first, text) => {
+    const made = element("span");
+    made.append(first);
+    if (text) made.append(element("span", "below", text));
+    return made;
+  };
+
   const shown = {
-    text: (cell) => element("bdi", "", cell),
+    note: (cell) => element("bdi", "", cell),
+    task: ([text, address, about]) => below(link([text, address], ""), about),
+    best: ([value, of]) => below(element("span", "", number(value)), value === null ? "" : of),
+    text: (cell) => element("bdi", cell.length < 24 ? "whole" : "", cell),
     interval: (cell) => element("span", "", cell),
     date: (cell) => element("span", "", (cell || "").slice(0, 10)),
     name: (cell) => link(cell, "name"),
@@ -54,16 +64,20 @@
     },
   };
 
-  const plain = { name: (cell) => cell[0], score: (cell) => cell[0], links: () => "" };
-  const numeric = (kind) => kind === "number" || kind === "rank" || kind === "score";
+  const first = (cell) => cell[0];
+  const plain = { name: first, score: first, best: first, links: () => "" };
+  const numeric = (kind) => ["number", "rank", "score", "best"].includes(kind);
+  const classes = { date: "nowrap", links: "nowrap", interval: "nowrap", copy: "nowrap",
+    name: "held", task: "words held", note: "words" };
 
-  const column = ({ kind }) => ({
-    className: numeric(kind) ? "number" : kind === "date" || kind === "links" || kind === "interval" ? "nowrap" : "",
+  const column = ({ kind }, place) => ({
+    className: numeric(kind) ? "number" : classes[kind] || (place ? "" : "held"),
     orderable: !["copy", "links", "interval"].includes(kind),
-    searchable: kind === "text" || kind === "name" || kind === "date",
+    searchable: ["text", "note", "name", "task", "date"].includes(kind),
     type: numeric(kind) ? "measured" : "written",
     render: (cell, asked) => {
       if (asked === "display") return shown[kind](cell);
+      if (kind === "task") return asked === "filter" ? `${cell[0]} ${cell[2]}` : cell[0];
       return plain[kind] ? plain[kind](cell) : cell;
     },
   });
@@ -99,7 +113,15 @@
         language: { search: "Filter", lengthMenu: "_MENU_ rows", info: "_START_–_END_ of _TOTAL_",
           infoFiltered: "(of _MAX_)", zeroRecords: "No row matches" },
       });
-      table.closest(".scroll").style.minHeight = "";
+      // What scrolls is now the table alone, without its filter: so is what the keyboard reaches.
+      const outer = table.closest(".scroll"), inner = table.parentElement;
+      outer.style.minHeight = "";
+      for (const name of ["role", "aria-label", "tabindex"]) {
+        inner.setAttribute(name, outer.getAttribute(name));
+        outer.removeAttribute(name);
+      }
+      outer.classList.remove("scroll");
+      inner.classList.add("scroll");
     }
   }
 
