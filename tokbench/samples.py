@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -139,18 +140,30 @@ def aligned(a: Samples, b: Samples) -> tuple[Samples, Samples]:
 
 
 def smaller(content: bytes, most: int) -> bytes:
-    """The parquet in blocks of two, four, eight … samples until it has at most `most` bytes."""
+    """The parquet in blocks of two, four, eight … samples until it has at most `most` bytes, and
+    packed as small as every reader of parquet understands."""
+    samples = _parsed(content)
+    evidence = samples.evidence
     while len(content) > most:
-        samples = _parsed(content)
-        coarser = samples.evidence.coarsened(2 * samples.evidence.block)
-        if coarser.rows == samples.evidence.rows:
-            return content
-        content = samples_parquet(coarser, samples.groups)
-    return content
+        coarser = evidence.coarsened(2 * evidence.block)
+        if coarser.rows == evidence.rows:
+            break
+        evidence = coarser
+        content = samples_parquet(evidence, samples.groups)
+    packed = (
+        samples_parquet(
+            evidence, samples.groups, use_dictionary=words, compression_level=19,
+            write_statistics=False,
+        )
+        for words in (True, ["group"])
+    )  # fmt: skip
+    return min(packed, key=len)
 
 
-def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
-    """Per-sample statistics as parquet: group, index and one column for each statistic."""
+def samples_parquet(evidence: Evidence, groups: list[str], **packing: Any) -> bytes:
+    """Per-sample statistics as parquet: group, index and one column for each statistic.
+
+    packing: further arguments of `pyarrow.parquet.write_table`."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -171,5 +184,5 @@ def samples_parquet(evidence: Evidence, groups: list[str]) -> bytes:
     columns |= {name: column(values) for name, values in evidence.columns.items()}
     table = pa.table(columns).replace_schema_metadata({"block": str(evidence.block)})
     file = io.BytesIO()
-    parquet.write_table(table, file, compression="zstd")
+    parquet.write_table(table, file, compression="zstd", **packing)
     return file.getvalue()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HEADLINE = (
     "bytes-per-token", "tokens", "fertility", "premium/mean", "premium/max", "gini",
     "utilisation", "renyi-efficiency", "lossless",
-    "psnr", "ssim", "lpips", "rfid", "t-acc", "f-sim", "bits-per-pixel", "si-sdr", "pesq", "stoi",
-    "wer", "bits-per-second", "codebook-usage",
+    "psnr", "ssim", "lpips", "rfid", "t-acc", "f-sim", "frame-ssim", "bits-per-pixel",
+    "pesq", "stoi", "wer", "si-sdr", "mel-distance", "bits-per-second", "codebook-usage",
 )  # fmt: skip
 
 
