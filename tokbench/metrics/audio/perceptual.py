@@ -88,9 +88,10 @@ def _for_stoi(pair: Pair, which: str) -> tuple[np.ndarray, np.ndarray]:
     if pair.rate == STOI_RATE:
         return pair.mono(which)
     if which not in pair.kept:
-        pair.kept[which] = tuple(
-            resample_oct(clip, STOI_RATE, pair.rate) for clip in pair.mono(which)
-        )
+        a, b = pair.mono(which)
+        pair.kept[which] = (
+            resample_oct(a, STOI_RATE, pair.rate), resample_oct(b, STOI_RATE, pair.rate),
+        )  # fmt: skip
     return pair.kept[which]
 
 
