@@ -14,6 +14,7 @@ from tokbench.evidence import Evidence
 from tokbench.image.pictures import save_png
 from tokbench.image.words import Word, in_reading_order, scale, words_of
 from tokbench.metrics.image import words
+from tokbench.probes.ocr import kept_readings
 from tokbench.runner import evaluate
 from tokbench.task import MetricUse, Task
 from tokbench.types import Sample
@@ -231,3 +232,29 @@ def test_refused_options(options, parts, tmp_path):
         f"metrics = [{{ name = 't-acc', options = {{ {options} }} }}]\n"
     )
     refused(called("eval", "identity", "--task", path), *parts)
+
+
+def test_another_task_reads_only_what_was_not_read(tmp_path, monkeypatch):
+    """The words of 256 are among those of 512: of an original each is read once."""
+    monkeypatch.setenv("TOKBENCH_CACHE", str(tmp_path))
+
+    class Counting:
+        name = "counting"
+
+        def __init__(self):
+            self.asked = []
+
+        def fingerprint(self):
+            return "0" * 64
+
+        def recognise(self, crops):
+            self.asked.append(len(crops))
+            return [str(each.mean()) for each in crops]
+
+    picture = np.arange(64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3)
+    probe, boxes = Counting(), [(0, 0, 8, 8), (9, 9, 30, 12), (40, 4, 60, 30)]
+    first = kept_readings(probe, picture, boxes[:2])
+    assert kept_readings(probe, picture, boxes)[:2] == first
+    assert kept_readings(probe, picture, boxes[::-1])[1:] == first[::-1]
+    assert probe.asked == [2, 1]
+    assert kept_readings(probe, picture + 1, boxes[:1]) != first[:1]

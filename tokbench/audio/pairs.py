@@ -64,7 +64,7 @@ class Pair:
         return self._mono[key]
 
     @cached_property
-    def kept(self) -> dict[str, tuple[np.ndarray, ...]]:
+    def kept(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """What several metrics make of a view, by its name."""
         return {}
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import math
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ least 96); wider than 1920 is squeezed. rapidocr itself pads to the widest of th
 reads in a word depends on its neighbours."""
 BATCH = 16 * 320
 """Pixels of width that are recognised at once."""
+BESIDE = 2
+"""Batches at work side by side."""
+_KINDS = ("intra", "inter")
 
 
 class Rapid:
@@ -49,7 +54,9 @@ class Rapid:
     def _engine(self) -> Any:
         from rapidocr import RapidOCR
 
-        return RapidOCR(params={"Global.log_level": "critical"})
+        # Networks of one thread: several wait for each other in a busy loop, half of all time.
+        threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in _KINDS}
+        return RapidOCR(params={"Global.log_level": "critical", **threads})
 
     @cached_property
     def _recogniser(self) -> Any:
@@ -59,12 +66,17 @@ class Rapid:
     def recognise(self, crops: Sequence[np.ndarray]) -> list[str]:
         texts = [""] * len(crops)
         widths = np.array([_width(crop) for crop in crops], dtype=np.int64)
+        batches: list[tuple[list[int], int]] = []
         for width in np.unique(widths).tolist():
             rows, size = np.flatnonzero(widths == width), max(BATCH // width, 1)
             for first in range(0, len(rows), size):
-                some = rows[first : first + size].tolist()
-                read = self._read([crops[row] for row in some], width)
-                for row, text in zip(some, read, strict=True):
+                batches.append((rows[first : first + size].tolist(), width))
+        if batches:
+            self._recogniser  # noqa: B018  loaded before threads ask for it
+        with ThreadPoolExecutor(BESIDE if (os.cpu_count() or 1) > 1 else 1) as pool:
+            read = pool.map(lambda b: self._read([crops[row] for row in b[0]], b[1]), batches)
+            for (some, _), found in zip(batches, read, strict=True):
+                for row, text in zip(some, found, strict=True):
                     texts[row] = text
         return texts
 

@@ -88,13 +88,11 @@ def _for_stoi(pair: Pair, which: str) -> tuple[np.ndarray, np.ndarray]:
     if pair.rate == STOI_RATE:
         return pair.mono(which)
     if which not in pair.kept:
-        before, after = pair.mono(which)
+        a, b = pair.mono(which)
         pair.kept[which] = (
-            resample_oct(before, STOI_RATE, pair.rate),
-            resample_oct(after, STOI_RATE, pair.rate),
-        )
-    before, after = pair.kept[which]
-    return before, after
+            resample_oct(a, STOI_RATE, pair.rate), resample_oct(b, STOI_RATE, pair.rate),
+        )  # fmt: skip
+    return pair.kept[which]
 
 
 def stoi(encoded: EncodedMedia, extended: str = "no") -> Statistic:
