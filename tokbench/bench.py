@@ -19,6 +19,7 @@ from tokbench.evidence import Evidence, Failure
 from tokbench.parts import Slice
 from tokbench.plan import Shard, Source
 from tokbench.record import record_key
+from tokbench.remote import is_url
 from tokbench.shared_codes import SharedCodes
 from tokbench.specs import load_tokenizer
 from tokbench.statistics import EncodedText, measure
@@ -92,7 +93,8 @@ class Bench:
         for metric in job.task.made:
             metric.check(self.dataset.groups)
         self.source = Source(self.dataset, job.task)
-        self.ahead = (os.cpu_count() or 1) > 1  # reading ahead takes a core of its own
+        # What is here takes a core of its own to read ahead; behind a URL it is waited for.
+        self.ahead = (os.cpu_count() or 1) > 1 or is_url(job.data)
         self.shared = None
         if job.codes:
             self.shared = SharedCodes(Path(job.codes), self.tokenizer.fingerprint())

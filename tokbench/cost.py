@@ -19,11 +19,11 @@ import msgspec
 
 from tokbench import downloads
 from tokbench.bench import Bench, Job, open_bench
-from tokbench.dataset import is_large, open_dataset
+from tokbench.dataset import open_dataset
 from tokbench.downloads import Download
 from tokbench.evidence import BLOCKS, Evidence
 from tokbench.files import slug
-from tokbench.glance import glanced
+from tokbench.glance import glanced, is_large
 from tokbench.media_parts import ItemsPart
 from tokbench.parts import LinesPart, ListedPart, Slice
 from tokbench.results import make_record, peak_memory

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tokbench.errors import UserError, listed, near
 from tokbench.files import builtin, data_roots, sha256
+from tokbench.glance import is_large
 from tokbench.manifest import Manifest, load_manifest, manifest_names
 from tokbench.media_kinds import media_of
-from tokbench.media_parts import ItemsPart
 from tokbench.parts import Chain, ListedPart, Part
 from tokbench.readers import Found
 from tokbench.registry import READERS, locate
@@ -89,12 +89,6 @@ class Dataset:
     def label(self) -> str:
         """`name@version:split#hash`, the dataset's part of a signature."""
         return f"{self.name}@{self.version}:{self.split}#{self.fingerprint[:8]}"
-
-
-LARGE = 256 << 20
-"""Bytes of a set above which a glance does not read it."""
-FILES = 5_000
-"""Files of a folder above which a glance does not."""
 
 
 def open_dataset(
@@ -232,13 +226,6 @@ _BY_SUFFIX = {
     ".po": "po",
     ".bin": "binary",
 }
-
-
-def is_large(parts: Sequence[Part]) -> bool:
-    """Would it take long to read?"""
-    counts = [len(part.items) for part in parts if isinstance(part, ItemsPart)]
-    streams = (part.size() for part in parts if not isinstance(part, ItemsPart))
-    return sum(counts) > FILES or sum(streams) > LARGE
 
 
 def _from_path(path: Path, split: str | None, glance: bool = False) -> Dataset:

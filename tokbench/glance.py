@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench import sources
-from tokbench.bench import Bench
 from tokbench.media_parts import ItemsPart
 from tokbench.parts import LinesPart, Part, Slice
+
+if TYPE_CHECKING:
+    from tokbench.bench import Bench
+
+LARGE, FILES = 256 << 20, 5_000
+"""Bytes of a set, and files of a folder, above which a plan does not read it."""
 
 BUDGET, LEAST = 2.0, 16
 """Seconds spent on all groups, and slices of all that are read however long it takes: files are
 read in pieces, by which the first slices do not tell how far."""
+
+
+def is_large(parts: Sequence[Part]) -> bool:
+    """Would it take long to read?"""
+    counts = [len(part.items) for part in parts if isinstance(part, ItemsPart)]
+    streams = (part.size() for part in parts if not isinstance(part, ItemsPart))
+    return sum(counts) > FILES or sum(streams) > LARGE
 
 
 def glanced(bench: Bench) -> tuple[list[Slice], dict[int, float], float]:

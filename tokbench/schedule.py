@@ -19,6 +19,7 @@ from tokbench.errors import UserError
 from tokbench.executors import Executor, Unready
 from tokbench.plan import Shard
 from tokbench.record import Record, read_record
+from tokbench.remote import is_url
 from tokbench.run import Bar, Run
 from tokbench.types import Tokenizer
 
@@ -173,7 +174,7 @@ def _ready(piece: Piece) -> Bench:
     except UserError as error:
         raise Unready(str(error)) from error
     bench.tokenizer.max_threads = _threads
-    bench.ahead = _threads > 1
+    bench.ahead = _threads > 1 or is_url(piece.job.data)
     if bench.key != piece.key:
         raise Unready(
             f"{piece.job.spec}: a worker loaded another tokenizer or other data (key differs)"

@@ -1,6 +1,6 @@
 """How tokbench scales on this machine: one Markdown table, against what it should reach.
 
-    python tests/benchmarks/scale.py [--only processes,ray,together,memory,resume,moments]
+    python tests/benchmarks/scale.py [--only processes,ray,together,memory,resume,moments,ahead]
         [--bytes 2e9 | 1e10] [--samples 1000000] [--images 50000] [--folder DIR] [--quick]
 
 processes: one job on two processes against one, with a tokenizer of a single thread. ray: Ray on
@@ -8,8 +8,9 @@ this machine against processes, shards of two seconds and more, without the star
 short jobs in one call against one call each. memory: a text of `--bytes`, lines made on disk (as
 much as half of what is free). resume: a run of `--samples` lines, killed with SIGKILL half way;
 seconds from the same command to its first new shard. moments: peak memory of `--images` pictures
-whose 2,048 features go through shards and merge. Wall seconds: the machine should do nothing else.
-`--quick` shows in some minutes that every part works; its figures say little.
+whose 2,048 features go through shards and merge. ahead: reading the next slice while this one is
+measured, against not, from files here and from a slow server. Wall seconds: the machine should do
+nothing else. `--quick` shows in some minutes that every part works; its figures say little.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -277,9 +281,72 @@ def moments(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     )  # fmt: skip
 
 
+class Slow(SimpleHTTPRequestHandler):
+    """Files after 20 ms, at 2 MB/s."""
+
+    protocol_version = "HTTP/1.1"
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        time.sleep(0.02)
+        while piece := source.read(1 << 16):
+            outputfile.write(piece)
+            time.sleep(len(piece) / 2e6)
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+def ahead(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    import numpy as np
+    from PIL import Image
+
+    from tokbench.bench import Job, open_bench
+    from tokbench.remote import kept_open
+    from tokbench.task import Task
+
+    rng = np.random.default_rng(0)
+    (folder / "set").mkdir()
+    with tarfile.open(folder / "set.tar", "w") as tar:
+        for number in range(16 if options.quick else 48):
+            path = folder / "set" / f"{number:03}.jpg"
+            noise = rng.normal(128, 40, (48, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noise).resize((512, 512), 3).save(path, quality=92)
+            tar.add(path, path.name)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Slow, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+
+    def taken(place: str, reading_ahead: bool) -> float:
+        kept_open.cache_clear()
+        bench = open_bench(Job("jpeg:50", Task("t", "", "image", "", ["psnr"], "psnr"), place))
+        bench.ahead = reading_ahead
+        pieces = tuple(bench.dataset.parts[0].slices(0, 8, 16 << 20, None))
+        began = time.perf_counter()
+        bench.evidence(pieces)
+        return time.perf_counter() - began
+
+    places = {
+        "files here": str(folder / "set"),
+        "a tar here": str(folder / "set.tar"),
+        "files behind a slow URL": f"{url}/set/",
+        "a tar behind a slow URL": f"{url}/set.tar",
+    }
+    for name, place in places.items():
+        taken(place, False)  # imports
+        times: dict[bool, list[float]] = {True: [], False: []}
+        for number in range(2 if options.quick else 6):
+            times[number % 2 == 0].append(taken(place, number % 2 == 0))
+        one, other = (min(times[reading_ahead]) for reading_ahead in (True, False))
+        yield Row(
+            f"reading ahead, pictures from {name}, against not", f"{one / other:.2f} ×", "≤ 1.05",
+            one / other <= 1.05, f"{one:.2f} s and {other:.2f} s",
+        )  # fmt: skip
+    server.shutdown()
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "processes": processes, "ray": ray, "together": together, "memory": memory, "resume": resume,
-    "moments": moments,
+    "moments": moments, "ahead": ahead,
 }  # fmt: skip
 
 

@@ -83,9 +83,7 @@ def _jobs(
                 options.split or (None if options.data else task.split), options.limit, given,
                 folder,
             ), tokenizer  # fmt: skip
-        if (
-            shared and executor.kind == "serial"
-        ):  # else workers may still be at them
+        if shared and executor.kind == "serial":  # else workers may still be at them
             shutil.rmtree(folder, ignore_errors=True)
 
 
