@@ -64,7 +64,11 @@ class Tally:
         """Summed over equal keys."""
         if len(keys) == 0:
             return cls()
-        if (keys[1:] <= keys[:-1]).any():
+        if (keys[1:] > keys[:-1]).all():  # nothing to sum: large tallies are not copied
+            if not counts.all():
+                keys, counts = keys[counts != 0], counts[counts != 0]
+            return cls(keys.astype(np.int64, copy=False), counts.astype(np.int64, copy=False))
+        if (keys[1:] < keys[:-1]).any():
             order = np.argsort(keys, kind="stable")
             keys, counts = keys[order], counts[order]
         first = np.concatenate(([True], keys[1:] != keys[:-1]))

@@ -19,7 +19,7 @@ from tokbench.ngrams import Sequences, narrow
 
 PORTION = 1 << 19
 """Places sorted at once."""
-STRETCH = 1 << 23
+STRETCH = 1 << 22
 """Places that the kernel sorts at once: it goes through all for each, so there are few."""
 
 
