@@ -14,7 +14,8 @@ from mocks.greedy import Greedy
 
 from tokbench import kernel, kgrams, ngrams
 from tokbench.evidence import Evidence
-from tokbench.kgrams import discount, kgram_counts, kneser_ney
+from tokbench.kgrams import kgram_counts
+from tokbench.kneser_ney import discount, kneser_ney
 from tokbench.metrics.text.prediction import DifficultyUniformity, NgramBits, StreamCompression
 from tokbench.metrics.text.prediction import gini as gini_of
 from tokbench.metrics.text.sequences import (
