@@ -129,6 +129,12 @@ def test_a_typo_is_told(subject: str, hint: str) -> None:
     assert not Path("report").exists()
 
 
+def test_a_choice_of_what_to_measure_wants_something_to_measure(here: Path) -> None:
+    done = called("report", record_of("bytes"), "--groups", "tur_Latn")
+    refused(done, "--groups chooses what is measured", "leave it out")
+    assert not Path("report").exists()
+
+
 def test_a_task_is_a_report_of_its_leaderboard(here: Path) -> None:
     for path in (builtin("leaderboards") / "numbers").glob("*ytes--*"):
         (here / "leaderboards" / "numbers").mkdir(parents=True, exist_ok=True)

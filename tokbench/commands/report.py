@@ -24,6 +24,13 @@ def report(options: argparse.Namespace, given: list[str]) -> int:
     out = Path(options.out)
     target(out, options.single_file)  # what cannot be written shows before anything is measured
     found = [pair for subject in options.subject for pair in _named(subject)]
+    if not any(spec for spec, _ in found):
+        for name in ("suite", "groups", "lexicon", "reference", "limit"):
+            if getattr(options, name):
+                raise UserError(
+                    f"--{name} chooses what is measured, and every subject here is a record: leave "
+                    "it out, or name a tokenizer"
+                )
     runs = argparse.Namespace(**{**vars(options), "out": options.runs})
     subjects: list[Subject] = []
     for spec, filed in found:
