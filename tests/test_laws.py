@@ -18,7 +18,6 @@ from mocks.greedy import Greedy
 from tokbench import evidence as evidence_module
 from tokbench.bench import Bench, Job
 from tokbench.evidence import BLOCKS, EXAMPLES, Evidence, Example, Failure, Tally
-from tokbench.executors import _path
 from tokbench.files import atomic_write
 from tokbench.metrics.metric import Metric, parameters
 from tokbench.metrics.text import vocabulary_languages
@@ -370,7 +369,7 @@ def test_workers_resumption_and_order_of_shards_change_no_score(
     run = tmp_path / "resumed" / path.parent.name / "shards"
     done = [number for number in range(len(shards)) if number != 3]
     for number in random.Random(0).sample(done, len(done)):
-        atomic_write(_path(run, number), bench.evidence(shards[number]).to_bytes())
+        atomic_write(run / f"{number:06}.npz", bench.evidence(shards[number]).to_bytes())
     steps = []
     resumed, _ = evaluate(
         job, tmp_path / "resumed", progress=lambda done, of: steps.append((done, of))

@@ -24,11 +24,12 @@ Noted = tuple[str, Notes]
 
 class Reading(NamedTuple):
     """The samples of a slice. numbers: of each within its group; notes: of each, None where
-    the data has none."""
+    the data has none; utf8: the samples with a line feed between them, where that is at hand."""
 
     texts: list[str]
     numbers: np.ndarray
     notes: list[Notes] | None = None
+    utf8: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,15 @@ class LinesPart(Part):
         with opened_again(self.path) as file:
             file.seek(piece.start)
             raw = file.read(piece.stop - piece.start)
-        text = unmarked(self._decoded(raw, piece.start), piece.start)
+        whole = self._decoded(raw, piece.start)
+        text = unmarked(whole, piece.start)
         texts = text.removesuffix("\n").split("\n")
-        if "\r" in text:
+        as_read = text is whole and "\r" not in text
+        if not as_read:
             texts = [line.removesuffix("\r") for line in texts]
-        return _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
+        found = _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
+        same = as_read and len(found.texts) == len(texts)
+        return found._replace(utf8=raw.removesuffix(b"\n")) if same else found
 
     def samples(self) -> Iterator[str]:
         """All lines and, after a last line feed, the empty one that follows it."""
@@ -188,7 +193,7 @@ class LinesPart(Part):
 
 def unmarked(text: str, place: int) -> str:
     """The text without the byte order mark that some editors put at the start of a file."""
-    return text if place else text.removeprefix("\ufeff")
+    return text.removeprefix("\ufeff") if not place and text.startswith("\ufeff") else text
 
 
 def not_utf8(path: Path, place: str, error: UnicodeDecodeError) -> UserError:

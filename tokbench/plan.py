@@ -94,9 +94,9 @@ class Source:
 
     def read(self, piece: Slice) -> TextBatch:
         """The samples of one slice."""
-        texts, index, notes = self.parts[piece.part].read(piece)
+        texts, index, notes, utf8 = self.parts[piece.part].read(piece)
         if self.task.unit == "spaced":
-            texts = [f" {text}" for text in texts]
+            texts, utf8 = [f" {text}" for text in texts], None
         group = np.full(len(texts), piece.part, dtype=np.int64)
         # The whole set's hash, not the file's: reader and fields decide what text a file holds.
         content = None
@@ -104,7 +104,8 @@ class Source:
             place = f"{self.parts[piece.part].group} {piece.first} {piece.count} {self.task.unit}"
             content = f"{self.dataset.fingerprint} {place}"
         raw_bytes = self.dataset.raw_bytes
-        batch = TextBatch(texts, group, index.astype(np.int64), raw_bytes, content, notes)
+        numbers = index.astype(np.int64)
+        batch = TextBatch(texts, group, numbers, raw_bytes, content, notes, utf8)
         return _words_of(batch) if self.task.unit == "word" else batch
 
     def read_media(self, piece: Slice) -> MediaBatch:

@@ -35,6 +35,7 @@ class TextBatch:
     content: tells the content apart from any other's, empty where only its bytes do; None
         for data too large to keep word positions of.
     notes: for each sample what the data says of it beside its text; None where it says nothing.
+    utf8: the samples with a line feed between them, where whoever made the batch had it.
     analyses: what else was worked out on the texts (syntax, by language), for all statistics.
     """
 
@@ -44,12 +45,14 @@ class TextBatch:
     raw_bytes: bool = False
     content: str | None = ""
     notes: list[dict[str, str]] | None = None
+    utf8: bytes | None = field(default=None, repr=False, compare=False)
     analyses: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def data(self) -> np.ndarray:
         """UTF-8 of all samples, a line feed before each, as uint8."""
-        return np.frombuffer(("\n" + "\n".join(self.texts)).encode(), dtype=np.uint8)
+        whole = self.utf8 if self.utf8 is not None else "\n".join(self.texts).encode()
+        return np.frombuffer(b"\n" + whole, dtype=np.uint8)
 
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
