@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
 import io
 import re
 from html.parser import HTMLParser
@@ -104,6 +106,17 @@ def test_a_figure_follows_the_theme_and_is_the_same_again() -> None:
     assert INK not in markup
     assert 'aria-label="what it shows"' in markup
     assert "<metadata>" not in markup
+
+
+def test_a_single_file_packs_large_tables() -> None:
+    """Their CSV, that is; a folder has it as it is."""
+    header, rows = ["n", "text"], [[n, "word " * 9] for n in range(2000)]
+    link = re.search(r'href="data:application/gzip;base64,([^"]+)" download="t.csv.gz"',
+                     Page("t", single=True).table("t", header, rows))  # fmt: skip
+    assert link is not None
+    beside = Page("t")
+    beside.table("t", header, rows)
+    assert gzip.decompress(base64.b64decode(link[1])) == beside.files["tables/t.csv"]
 
 
 def test_a_single_file_holds_what_lies_beside_others() -> None:

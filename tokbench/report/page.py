@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import mimetypes
 import re
@@ -31,6 +32,9 @@ GENERATOR = "tokbench report"
 
 UNPAGED = 40
 """Rows that a table shows at once; longer ones have pages."""
+
+PACKED = 64 << 10
+"""Bytes of an exported table above which a single file offers it packed."""
 
 LONGEST = 96
 """Characters of a name that a page or a figure shows."""
@@ -103,7 +107,8 @@ class Page:
     def url(self, path: str, content: bytes) -> str:
         """Where the page finds a file: beside it at `path`, or in itself."""
         if self.single:
-            kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+            guessed, packed = mimetypes.guess_type(path)
+            kind = "application/gzip" if packed else guessed or "application/octet-stream"
             return f"data:{kind};base64,{base64.b64encode(content).decode()}"
         if self.files.get(path, content) != content:
             parts = PurePosixPath(path)
@@ -174,10 +179,12 @@ class Page:
             "md": tables.as_markdown(header, worded, sorted(sorted_by)),
             "tex": tables.as_latex(header, worded, sorted(sorted_by), bold),
         }
-        links = {
-            form: self.url(f"tables/{name}.{form}", content.encode())
-            for form, content in files.items()
-        }
+        links = {}
+        for form, content in files.items():
+            raw = content.encode()
+            if self.single and len(raw) > PACKED:
+                form, raw = f"{form}.gz", gzip.compress(raw, mtime=0)
+            links[form] = self.url(f"tables/{name}.{form}", raw)
         return self.fill(
             "table.html",
             name=name,
@@ -189,7 +196,8 @@ class Page:
             sorted_by=sorted_by,
             links=links,
             unpaged=UNPAGED,
-            labels={"csv": "CSV", "md": "Markdown", "tex": "LaTeX"},
+            labels={"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+            | {"csv.gz": "CSV, gzip", "md.gz": "Markdown, gzip", "tex.gz": "LaTeX, gzip"},
         )
 
     def html(self, sections: Sequence[Section], **values: Any) -> bytes:
