@@ -166,7 +166,7 @@ class LinesPart(Part):
         whole = self._decoded(raw, piece.start)
         text = unmarked(whole, piece.start)
         texts = text.removesuffix("\n").split("\n")
-        as_read = text is whole and "\r" not in text
+        as_read = len(text) == len(whole) and "\r" not in text
         if not as_read:
             texts = [line.removesuffix("\r") for line in texts]
         found = _without_empty(texts, np.arange(piece.first, piece.first + len(texts)))
@@ -193,7 +193,7 @@ class LinesPart(Part):
 
 def unmarked(text: str, place: int) -> str:
     """The text without the byte order mark that some editors put at the start of a file."""
-    return text.removeprefix("\ufeff") if not place and text.startswith("\ufeff") else text
+    return text if place else text.removeprefix("\ufeff")
 
 
 def not_utf8(path: Path, place: str, error: UnicodeDecodeError) -> UserError:

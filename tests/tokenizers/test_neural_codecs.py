@@ -16,6 +16,17 @@ from tokbench.types import Codes
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+_BOTH = {
+    "acoustic_model_config": transformers.DacConfig(
+        encoder_hidden_size=8, downsampling_ratios=[8, 5, 4, 2], decoder_hidden_size=32,
+        upsampling_ratios=[8, 5, 4, 2], hidden_size=16, codebook_dim=4,
+    ),
+    "semantic_model_config": transformers.HubertConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+    ),
+    "target_bandwidths": [0.5, 1, 2], "codebook_size": 16,
+}  # fmt: skip
 CONFIGS = {
     "encodec": ("Encodec", {
         "num_filters": 4, "hidden_size": 16, "codebook_dim": 16, "codebook_size": 32,
@@ -38,17 +49,7 @@ CONFIGS = {
         "intermediate_size": 32, "vector_quantization_hidden_dimension": 16,
         "sliding_window": 16, "upsample_groups": 32, "num_semantic_quantizers": 1,
     }),
-    "xcodec": ("Xcodec", {
-        "acoustic_model_config": transformers.DacConfig(
-            encoder_hidden_size=8, downsampling_ratios=[8, 5, 4, 2], decoder_hidden_size=32,
-            upsampling_ratios=[8, 5, 4, 2], hidden_size=16, codebook_dim=4,
-        ),
-        "semantic_model_config": transformers.HubertConfig(
-            hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-            conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
-        ),
-        "target_bandwidths": [0.5, 1, 2], "codebook_size": 16, "codebook_dim": 40,
-    }),
+    "xcodec": ("Xcodec", _BOTH | {"codebook_dim": 40}),
 }  # fmt: skip
 
 _HEARS = transformers.Wav2Vec2BertConfig(
@@ -61,19 +62,8 @@ _SECOND = {
     "encoder_hidden_size": 8, "quantization_dim": 56, "quantization_levels": [4, 4, 4],
 }  # fmt: skip
 HIGGS = {
-    "higgs": ("HiggsAudioV2Tokenizer", {
-        "sample_rate": 16_000,
-        "acoustic_model_config": transformers.DacConfig(
-            encoder_hidden_size=8, downsampling_ratios=[8, 5, 4, 2], decoder_hidden_size=32,
-            upsampling_ratios=[8, 5, 4, 2], hidden_size=16, codebook_dim=4,
-        ),
-        "semantic_model_config": transformers.HubertConfig(
-            hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-            conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
-        ),
-        "target_bandwidths": [0.5, 1, 2], "codebook_size": 16, "codebook_dim": 8,
-    }),
-}  # fmt: skip
+    "higgs": ("HiggsAudioV2Tokenizer", _BOTH | {"sample_rate": 16_000, "codebook_dim": 8}),
+}
 FSQ = {"xcodec2": ("Xcodec2", _SECOND), "neucodec": ("NeuCodec", _SECOND)}
 LATENT = {
     "vibevoice": ("VibeVoiceAcousticTokenizer", {

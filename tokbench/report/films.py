@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokbench.files import slug
-from tokbench.report.media_section import Block, absent
+from tokbench.report.media_section import Block, galleries
 from tokbench.report.page import Page
 from tokbench.report.pictures import amplification, difference, lossless, summed_error, window
 from tokbench.report.shown import Place, Shown
@@ -71,38 +71,19 @@ class _Clip:
 
 def films(page: Page, shown: Shown, room: int) -> list[Block]:
     """The worst clips and some drawn at random."""
-    pairs = {subject.name: shown.pairs(subject.name) for subject in shown.shown}
     clips = []
-    for place in shown.places:
-        here = {name: found[place] for name, found in pairs.items() if place in found}
-        if here:
-            first = next(iter(here.values())).sample
-            assert first.data is not None
-            outputs = {name: pair.output for name, pair in here.items()}
-            clips.append(_Clip(place, first.name, first.fps, first.data, outputs))
-    if not clips:
-        return [Block("Clips", notes=absent(shown) or ("No clips can be shown.",))]
-    factor = amplification([(c.original, output) for c in clips for output in c.outputs.values()])
+    for place, versions in shown.versions().items():
+        sample = next(iter(versions.values())).sample
+        assert sample.data is not None
+        outputs = {name: pair.output for name, pair in versions.items()}
+        clips.append(_Clip(place, sample.name, sample.fps, sample.data, outputs))
+    both = [(clip.original, output) for clip in clips for output in clip.outputs.values()]
+    factor = amplification(both)
     made = _within(clips, factor, room or ROOM)
     cards = {
         clip.place: _card(page, shown, clip, *each) for clip, each in zip(clips, made, strict=True)
     }
-    notes = absent(shown)
-    if shown.measure is None:
-        notes += ("No per-sample scores: the worst clips cannot be told.",)
-    how = f"by {shown.measure.name}" if shown.measure else ""
-    how += ", mean of the tokenizers" if len(shown.values) > 1 and how else ""
-    blocks: list[Block] = []
-    for title, places in (("Worst", shown.worst), ("Drawn at random", shown.drawn)):
-        listed = [cards[place] for place in places if place in cards]
-        if listed:
-            about = how if title == "Worst" else "the same for every tokenizer"
-            body = page.fill(
-                "video_clips.html", cards=listed, factor=factor, about=about, first=not blocks
-            )
-            blocks.append(Block(title, body, notes))
-            notes = ()
-    return blocks
+    return galleries(page, shown, "clips", "video_clips.html", cards, factor=factor)
 
 
 Strips = list[tuple[str, bytes, int, int]]

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from tokbench.files import slug
-from tokbench.report.media_section import Block, absent
+from tokbench.report.media_section import Block, galleries
 from tokbench.report.page import Page
 from tokbench.report.pictures import (
     SIDES,
@@ -65,51 +65,31 @@ class _Row:
 
 def gallery(page: Page, shown: Shown, room: int) -> list[Block]:
     """The worst images and some drawn at random, cut where a single file has no room for them."""
-    pairs = {subject.name: shown.pairs(subject.name) for subject in shown.shown}
     rows = []
-    for place in shown.places:
-        here = {name: found[place] for name, found in pairs.items() if place in found}
-        if here:
-            first = next(iter(here.values())).sample
-            assert first.data is not None
-            outputs = {name: pair.output for name, pair in here.items()}
-            rows.append(_Row(place, first.name, first.data.shape[:2], first.data, outputs))
-    if not rows:
-        return [Block("Pictures", notes=absent(shown) or ("No pictures can be shown.",))]
+    for place, versions in shown.versions().items():
+        sample = next(iter(versions.values())).sample
+        assert sample.data is not None
+        outputs = {name: pair.output for name, pair in versions.items()}
+        rows.append(_Row(place, sample.name, sample.data.shape[:2], sample.data, outputs))
     both = [(row.original, output) for row in rows for output in row.outputs.values()]
     factor = amplification(both)
     rows, files, side = _within(rows, factor, room)
     cards = {
         row.place: _card(page, shown, row, file) for row, file in zip(rows, files, strict=True)
     }
-    notes = absent(shown)
+    notes = []
     if side:
-        notes += (
+        notes.append(
             f"To keep this file small, each picture is cut to the {side} × {side} pixels in "
-            "which the reconstructions differ most; a report without --single-file has them whole.",
+            "which the reconstructions differ most; a report without --single-file has them whole."
         )
     dialog = f"zoom-{slug(shown.task)}"
-    blocks = []
-    measure = shown.measure
-    how = f"by {measure.name}" if measure else ""
-    if len(shown.values) > 1 and how:
-        how += ", mean of the tokenizers"
-    for title, places in (("Worst", shown.worst), ("Drawn at random", shown.drawn)):
-        listed = [cards[place] for place in places if place in cards]
-        if listed:
-            about = how if title == "Worst" else "the same for every tokenizer"
-            body = page.fill(
-                "image_gallery.html", cards=listed, factor=factor, about=about, dialog=dialog
-            )
-            blocks.append(Block(title, body, notes))
-            notes = ()
-    last = blocks[-1]
-    blocks[-1] = Block(last.title, last.body + _dialog(page, dialog, factor), last.notes)
-    if shown.measure is None:
-        blocks[0] = Block(
-            blocks[0].title, blocks[0].body,
-            (*blocks[0].notes, "No per-sample scores: the worst pictures cannot be told."),
-        )  # fmt: skip
+    blocks = galleries(
+        page, shown, "pictures", "image_gallery.html", cards, notes, factor=factor, dialog=dialog
+    )
+    if cards:
+        last = blocks[-1]
+        blocks[-1] = Block(last.title, last.body + _dialog(page, dialog, factor), last.notes)
     return blocks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from tokbench.files import slug
 from tokbench.report.page import Page
 from tokbench.report.per_sample import cell, measures
-from tokbench.report.shown import Shown
+from tokbench.report.shown import Place, Shown
 from tokbench.report.subjects import Subject
 
 ROOM = 6_500_000
@@ -27,6 +27,37 @@ class Block:
     title: str
     body: Markup = field(default_factory=Markup)
     notes: tuple[str, ...] = ()
+
+
+def galleries(
+    page: Page,
+    shown: Shown,
+    what: str,
+    template: str,
+    cards: Mapping[Place, object],
+    notes: Sequence[str] = (),
+    **values: object,
+) -> list[Block]:
+    """The worst samples and those drawn, each a card of the template, which is given `values`
+    too; what is not there is said in the first block. what: "clips", say."""
+    notes = (*absent(shown), *notes)
+    if not cards:
+        return [Block(what.capitalize(), notes=notes or (f"No {what} can be shown.",))]
+    how = f"by {shown.measure.name}" if shown.measure else ""
+    if how and len(shown.values) > 1:
+        how += ", mean of the tokenizers"
+    if not how:
+        notes += (f"No per-sample scores: the worst {what} cannot be told.",)
+    blocks: list[Block] = []
+    for title, places, about in (
+        ("Worst", shown.worst, how),
+        ("Drawn at random", shown.drawn, "the same for every tokenizer"),
+    ):
+        listed = [cards[place] for place in places if place in cards]
+        if listed:
+            body = page.fill(template, cards=listed, about=about, first=not blocks, **values)
+            blocks.append(Block(title, body, () if blocks else notes))
+    return blocks
 
 
 def room(page: Page, subjects: Sequence[Subject]) -> int:

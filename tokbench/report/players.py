@@ -10,7 +10,7 @@ import numpy as np
 from tokbench.audio.pairs import Pair, pairs
 from tokbench.files import slug
 from tokbench.report.hearing import Hearing, hear, recogniser_of
-from tokbench.report.media_section import Block, absent
+from tokbench.report.media_section import Block, galleries
 from tokbench.report.page import Page
 from tokbench.report.pictures import lossless
 from tokbench.report.shown import Place, Shown
@@ -59,41 +59,30 @@ class Card:
 
 def players(page: Page, shown: Shown, room: int) -> list[Block]:
     """The worst clips and some drawn at random."""
-    found: dict[Place, dict[str, Pair]] = {}
-    for subject in shown.shown:
-        own = shown.pairs(subject.name)
-        all_pairs = pairs(shown.media[subject.name]) if own else []
-        for place, pair in own.items():
-            found.setdefault(place, {})[subject.name] = all_pairs[pair.row]
-    if not found:
-        return [Block("Clips", notes=absent(shown) or ("No clips can be shown.",))]
-    files = sum(1 + len(own) for own in found.values())
-    longest = _longest(list(found.values()), room, files)
+    mono = {
+        subject.name: pairs(shown.media[subject.name])
+        for subject in shown.shown
+        if shown.media[subject.name].outputs
+    }
+    found = {
+        place: {name: mono[name][pair.row] for name, pair in versions.items()}
+        for place, versions in shown.versions().items()
+    }
+    longest = _longest(list(found.values()), room, sum(1 + len(own) for own in found.values()))
     use, why = recogniser_of(shown)
     cards = {}
-    for place, versions in found.items():
-        heard = {name: hear(pair, use) for name, pair in versions.items()} if use else {}
-        cards[place] = _card(page, shown, place, versions, longest, heard)
-    notes = absent(shown) + ((why,) if why else ())
+    for place, own in found.items():
+        heard = {name: hear(pair, use) for name, pair in own.items()} if use else {}
+        cards[place] = _card(page, shown, place, own, longest, heard)
+    notes = [why] if why and cards else []
     if any(card.cut for card in cards.values()):
-        notes += (f"Of longer clips the first {longest} seconds are kept, to keep the page small.",)
-    measure = shown.measure
-    if measure is None:
-        notes += ("No per-sample scores: the worst clips cannot be told.",)
-    blocks: list[Block] = []
-    how = f"by {measure.name}" if measure else ""
-    how += ", mean of the tokenizers" if len(shown.values) > 1 and how else ""
-    for title, places in (("Worst", shown.worst), ("Drawn at random", shown.drawn)):
-        listed = [cards[place] for place in places if place in cards]
-        if listed:
-            body = page.fill(
-                "audio_clips.html", cards=listed, apart=int(APART), floor=int(FLOOR),
-                about=how if title == "Worst" else "the same for every tokenizer",
-                recogniser=use.recogniser if use else "", first=not blocks,
-            )  # fmt: skip
-            blocks.append(Block(title, body, notes))
-            notes = ()
-    return blocks
+        notes.append(
+            f"Of longer clips the first {longest} seconds are kept, to keep the page small."
+        )
+    return galleries(
+        page, shown, "clips", "audio_clips.html", cards, notes, apart=int(APART), floor=int(FLOOR),
+        recogniser=use.recogniser if use else "",
+    )  # fmt: skip
 
 
 def _longest(found: Sequence[dict[str, Pair]], room: int, files: int) -> int:

@@ -68,6 +68,15 @@ class Shown:
         both = zip(at, media.batch.samples, media.outputs, strict=True)
         return {place: Pair(s, out, row) for row, (place, s, out) in enumerate(both)}
 
+    def versions(self) -> dict[Place, dict[str, Pair]]:
+        """Of each shown sample what every tokenizer gave back, by the tokenizer's name."""
+        own = {subject.name: self.pairs(subject.name) for subject in self.shown}
+        found = {
+            place: {name: pairs[place] for name, pairs in own.items() if place in pairs}
+            for place in self.places
+        }
+        return {place: versions for place, versions in found.items() if versions}
+
     def value(self, name: str, place: Place) -> float | None:
         """The measure of one sample of one tokenizer."""
         samples = self.values.get(name)
@@ -152,14 +161,13 @@ def _all_places(found: Shown, benches: dict[str, Bench]) -> list[Place]:
         # Of a block only the first sample is known to be there.
         return list(zip(rows.group.tolist(), (rows.index * block).tolist(), strict=True))
     from tokbench.media_bench import MediaBench
-    from tokbench.plan import BATCH, BATCH_BYTES
 
     for bench in benches.values():
         assert isinstance(bench, MediaBench)
         return [
-            (number, index)
-            for number, part in enumerate(bench.source.parts)
-            for piece in part.slices(number, BATCH, BATCH_BYTES, bench.job.limit)
+            (piece.part, index)
+            for shard in bench.source.shards(bench.job.limit)
+            for piece in shard
             for index in range(piece.first, piece.first + piece.count)
         ]
     return []
