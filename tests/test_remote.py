@@ -204,5 +204,7 @@ def test_what_cannot_be_read_is_one_line(server: Server, tmp_path: Path) -> None
 
 def test_a_scheme_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
+    known = sys.modules["fsspec.registry"]._registry  # those that were imported before
+    monkeypatch.delitem(known, "s3", raising=False)
     with pytest.raises(MissingExtra, match=r"s3fs.*pip install 'tokbench\[remote\]'"):
         remote.located("s3://bucket/key.txt")

@@ -1,4 +1,4 @@
-"""Folders behind URLs, on a plain web server and in a store like S3: the numbers of those here."""
+"""Files and folders behind URLs, on a web server and in stores: the numbers of those here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import io
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pytest
 from mocks.archives import shard
 from mocks.command import called, refused
 from mocks.evidence import make_task
+from mocks.hub import DATASET, Hub
 from mocks.jobs import METRICS, SPECS, job, numbers
 from pyarrow import parquet
 
@@ -26,8 +27,6 @@ from tokbench.bench import Job
 from tokbench.dataset import open_dataset
 from tokbench.remote_folders import below
 from tokbench.runner import evaluate
-
-BUCKET = "corpus"
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -131,12 +130,19 @@ def test_notes_of_a_file_that_is_not_there(pictures: Path, tmp_path: Path) -> No
     store.rm("/few", recursive=True)
 
 
-# S3
+# Stores of objects, and the hub
+
+
+class Store(NamedTuple):
+    """A folder of a store: its URL, and how a file gets there."""
+
+    url: str
+    put: Callable[[str, bytes], object]
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
-    """A server that speaks S3, and its file system."""
+def s3() -> Iterator[Store]:
+    """A server that speaks S3."""
     server_of = pytest.importorskip("moto.server", reason="moto is not installed: moto[s3], flask")
     pytest.importorskip("s3fs", reason="s3fs is not installed: extra remote")
     server = server_of.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -147,11 +153,50 @@ def s3() -> Iterator[Any]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "two")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        store = fsspec.filesystem("s3")
-        store.mkdir(BUCKET)
-        yield store
+        fs = fsspec.filesystem("s3")
+        fs.mkdir("corpus")
+        yield Store("s3://corpus", lambda name, content: fs.pipe(f"corpus/{name}", content))
     server.stop()
-    fsspec.filesystem("s3").clear_instance_cache()
+    fs.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def gs() -> Iterator[Store]:
+    """A server that speaks as Google's does."""
+    server_of = pytest.importorskip(
+        "gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed"
+    )
+    core = pytest.importorskip("gcsfs.core", reason="gcsfs is not installed: extra remote")
+    server = server_of.create_server("127.0.0.1", 0, in_memory=True, default_bucket="corpus")
+    server.start()
+    port = server._api._httpd.socket.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+        patch.setitem(fsspec.config.conf, "gs", {"token": "anon"})
+        # Not the class that asks by gRPC first what kind of bucket it is: the server has none.
+        fsspec.register_implementation("gs", core.GCSFileSystem, clobber=True)
+        fs = fsspec.filesystem("gs", token="anon")
+        yield Store("gs://corpus", lambda name, content: fs.pipe(f"corpus/{name}", content))
+    server.stop()
+    fs.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def hf() -> Iterator[Store]:
+    """A server that speaks as the hub does."""
+    hub = Hub()
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(fsspec.config.conf, "hf", {"endpoint": hub.url})
+        yield Store(f"hf://datasets/{DATASET}", hub.files.__setitem__)
+    hub.shutdown()
+    fsspec.get_filesystem_class("hf").clear_instance_cache()
+
+
+@pytest.fixture(scope="module", params=["s3", "gs", "hf"])
+def store(request: pytest.FixtureRequest) -> Store:
+    found: Store = request.getfixturevalue(request.param)
+    return found
 
 
 LINES = [f"line {number} sätır {number * number}" for number in range(1200)]
@@ -169,8 +214,8 @@ def _tar(folder: Path, pictures: Path) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.parquet", "a.tar"])
-def test_a_file_in_s3_gives_the_record_of_the_same_file(
-    name: str, s3: Any, tmp_path: Path, pictures: Path
+def test_a_file_in_a_store_gives_the_record_of_the_same_file(
+    name: str, store: Store, tmp_path: Path, pictures: Path
 ) -> None:
     content = {
         "a.txt": lambda: "\n".join(LINES).encode(),
@@ -178,67 +223,72 @@ def test_a_file_in_s3_gives_the_record_of_the_same_file(
         "a.tar": lambda: _tar(tmp_path, pictures),
     }[name]()
     remote.kept_open.cache_clear()
-    s3.pipe(f"{BUCKET}/{name}", content)
+    store.put(name, content)
     (tmp_path / name).write_bytes(content)
     modality = "image" if name == "a.tar" else "text"
     here, _ = evaluate(of(tmp_path / name, modality), tmp_path / "here")
-    far, _ = evaluate(of(f"s3://{BUCKET}/{name}", modality), tmp_path / "far")
+    far, _ = evaluate(of(f"{store.url}/{name}", modality), tmp_path / "far")
     assert numbers(far) == numbers(here)
 
 
 @pytest.mark.parametrize("modality", ["image", "audio"])
-def test_a_folder_in_s3(modality: str, s3: Any, tmp_path: Path) -> None:
+def test_a_folder_in_a_store(modality: str, store: Store, tmp_path: Path) -> None:
     job(tmp_path, modality)
     folder = tmp_path / f"{modality}-data"
     for name, content in files_below(folder).items():
-        s3.pipe(f"{BUCKET}/{modality}/{name}", content)
+        store.put(f"{modality}/{name}", content)
     here, _ = evaluate(of(folder, modality), tmp_path / "here")
-    url = f"s3://{BUCKET}/{modality}"
+    url = f"{store.url}/{modality}"
     far, _ = evaluate(of(url, modality), tmp_path / "far")
     assert without_place(far) == without_place(here)
     before = open_dataset(url).fingerprint
     assert open_dataset(url + "/").fingerprint == before
-    s3.pipe(f"{BUCKET}/{modality}/zz.txt", b"not a sample")
+    store.put(f"{modality}/zz.txt", b"not a sample")
     assert open_dataset(url).fingerprint == before
     first = min(files_below(folder))
-    s3.pipe(f"{BUCKET}/{modality}/{first}", b"another")
+    store.put(f"{modality}/{first}", b"another")
     assert open_dataset(url).fingerprint != before
 
 
 def test_nothing_is_read_to_know_a_folder(
-    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(tmp_path, "image")
     for name, content in files_below(tmp_path / "image-data").items():
-        s3.pipe(f"{BUCKET}/unread/{name}", content)
+        store.put(f"unread/{name}", content)
     monkeypatch.setattr("tokbench.remote_folders.content", lambda path: [][1])
-    dataset = open_dataset(f"s3://{BUCKET}/unread")
+    dataset = open_dataset(f"{store.url}/unread")
     assert len(dataset.fingerprint) == 64
     sizes = [piece.size for piece in dataset.parts[0].slices(0, 4, 1 << 20, None)]
     assert sum(sizes) == 16 * dataset.parts[0].size()
 
 
-def test_folders_are_listed_in_order(s3: Any) -> None:
+def test_folders_are_listed_in_order(store: Store) -> None:
     names = ["b.png", "a/2.png", "a/1.png", "a.png", "a-b/3.png", "a/x/4.png"]
     for name in names:
-        s3.pipe(f"{BUCKET}/order/{name}", b"x")
-    found = [entry.path for entry in below(remote.located(f"s3://{BUCKET}/order"))]
+        store.put(f"order/{name}", b"x")
+    found = [entry.path for entry in below(remote.located(f"{store.url}/order"))]
     assert sorted(found) == sorted(names)
     assert found == [str(path) for path in sorted(map(Path, names))]
 
 
-def test_what_is_wrong_in_s3_is_one_line(
-    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    s3.pipe(f"{BUCKET}/a.txt", b"text")
+def test_what_is_wrong_is_one_line(store: Store, tmp_path: Path) -> None:
     eval_ = ("eval", "bytes", "--task", "text", "--out", tmp_path / "runs", "--data")
-    refused(called(*eval_, "s3://no-such-bucket/a.txt"), "no-such-bucket/a.txt: nothing is there")
-    refused(called(*eval_, f"s3://{BUCKET}/none.txt"), "none.txt: nothing is there")
-    refused(called(*eval_, "s3://"), "s3://: ")
+    refused(called(*eval_, f"{store.url}/none.txt"), "none.txt: nothing is there")
+    refused(called(*eval_, f"{store.url}-none/a.txt"), "-none/a.txt: nothing is there")
+    scheme = store.url.partition("/")[0]
+    refused(called(*eval_, f"{scheme}//"), f"{scheme}//: ")
+
+
+def test_no_credentials_is_one_line(
+    s3: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put("a.txt", b"text")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    s3.clear_instance_cache()
-    refused(called(*eval_, f"s3://{BUCKET}/a.txt"), "Unable to locate credentials (set AWS_PROFILE")
-    s3.clear_instance_cache()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    eval_ = ("eval", "bytes", "--task", "text", "--out", tmp_path / "runs", "--data")
+    refused(called(*eval_, f"{s3.url}/a.txt"), "Unable to locate credentials (set AWS_PROFILE")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -140,13 +140,15 @@ def located(url: str) -> Any:
         return Path(unquote("/" + rest.lstrip("/")))
     try:
         fs, inside = fsspec.url_to_fs(url)
+        fs.invalidate_cache()  # what was listed for an earlier call may have changed
     except ImportError as error:  # it names the package that the scheme needs
         raise MissingExtra(f"{url}: {one_line(error)}: what {scheme}:// needs", "remote") from error
     except Exception as error:
         raise UserError(f"{url}: cannot be reached: {_why(error)}") from error
     path = RemotePath(fs, inside, url)
-    if path.is_dir() and not path.path:
+    if not path.path:
         raise UserError(f"{url}: name a file or folder")
+    path.is_file()  # raises where nothing is there
     return path
 
 
