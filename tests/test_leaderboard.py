@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from mocks.command import called, files_in, refused
 
 from tokbench import files, leaderboard
 from tokbench.errors import UserError
-from tokbench.leaderboard import frame, pivot, records
+from tokbench.leaderboard import frame, losing, pivot, records
 from tokbench.record import Record, read_record, record_key
 from tokbench.samples import read_samples
 
@@ -337,3 +338,12 @@ def test_a_damaged_record_in_a_leaderboard_is_named(filed: list[tuple[Record, Pa
     path = filed[0][1]
     path.write_text(path.read_text()[:100])
     refused(called("leaderboard"), f"{path}: not valid JSON")
+
+
+def test_of_many_that_lose_text_the_worst_are_named() -> None:
+    assert losing({"whole": 1.0, "unknown": math.nan}) == ""
+    few = losing({"half": 0.5, "most": 0.25, "whole": 1.0})
+    assert few.startswith("most (75 % of the samples), half (50 % of the samples); their scores")
+    many = losing({f"t{number}": number / 10_000 for number in range(10_000)})
+    assert many.startswith("t0 (100 % of the samples), t1 ") and ", 9,981 others; " in many
+    assert many.count("% of") == 19

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import category
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MOST_EVIDENCE = 512 << 10
 """Bytes of a record's evidence on a leaderboard, which lives in git."""
 
+
+MOST_NAMED = 20
+"""Tokenizers that one line names."""
 
 LONGEST_NAME = 200
 """Characters of a tokenizer's or task's name."""
@@ -294,9 +297,16 @@ def pivot(table: pd.DataFrame, task: str, scores: Sequence[str]) -> list[pd.Data
     return tables
 
 
-def lost_share(lossless: float | None) -> str:
-    """Of a score `lossless` under 1, in words: which share of the samples does not come back."""
-    return f"{tables.number(100 * (1 - (lossless or 0.0)))} % of the samples"
+def losing(lossless: Mapping[str, float]) -> str:
+    """In words, of tokenizers' scores `lossless`: who loses some of the text, the most first, and
+    in which share of the samples. Empty where nobody is known to."""
+    lossy = sorted(((value, name) for name, value in lossless.items() if value < 1))
+    said = [
+        f"{name} ({tables.number(100 * (1 - value))} % of the samples)" for value, name in lossy
+    ]
+    if len(said) > MOST_NAMED:
+        said[MOST_NAMED - 1 :] = [f"{len(said) - MOST_NAMED + 1:,} others"]
+    return f"{', '.join(said)}; their scores are of what they kept" if said else ""
 
 
 def ranks(main: pd.DataFrame, descending: bool) -> list[int | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tokbench import tables
 from tokbench.board_index import index_of
 from tokbench.errors import UserError, near
-from tokbench.leaderboard import lost_share, opened, pivot
+from tokbench.leaderboard import losing, opened, pivot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,13 +75,11 @@ def _site(options: argparse.Namespace) -> int:
 
 
 def _lossy(table: pd.DataFrame, task: str, question: str) -> str:
-    """Who does not give every text back; empty where nobody is known to."""
+    """A line on who does not give every text back; empty where nobody is known to."""
     asked = table[(table["task"] == task) & (table["question"] == question)]
     lossless = asked[(asked["score"] == "lossless") & (asked["facet"] == "")]
-    lossy = lossless[lossless["value"] < 1].sort_values("value", kind="stable")
-    pairs = zip(lossy["tokenizer"], lossy["value"], strict=True)
-    said = ", ".join(f"{name} ({lost_share(value)})" for name, value in pairs)
-    return f"\nlose some of the text: {said}; their scores are of what they kept\n" if said else ""
+    said = losing(dict(zip(lossless["tokenizer"], lossless["value"], strict=True)))
+    return f"\nlose some of the text: {said}\n" if said else ""
 
 
 def _names(table: pd.DataFrame) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from tokbench import tables
 from tokbench.commands.leaderboard import HEADLINE
 from tokbench.errors import UserError
-from tokbench.leaderboard import lost_share
+from tokbench.leaderboard import losing
 from tokbench.site import figures
 from tokbench.site.board import Question, Row, file_name, number_of
 from tokbench.site.pages import SitePage
@@ -39,11 +39,9 @@ def _shown(page: SitePage, question: Question, number: int) -> dict[str, Any]:
         ("ranked by", f"{question.main} ({_direction(question.better)})"),
         ("question", question.key),
     ]
-    if lossy := [row for row in question.rows if row.lossy]:
-        lost = ", ".join(
-            f"{row.record.tokenizer} ({lost_share(row.scores['lossless'].value)})" for row in lossy
-        )
-        facts.append(("lose some of the text", f"{lost}; their scores are of what they kept"))
+    kept = {r.record.tokenizer: number_of(r.scores.get("lossless")) for r in question.rows}
+    if lost := losing(kept):
+        facts.append(("lose some of the text", lost))
     names = [question.main, *(n for n in HEADLINE if n in question.names() and n != question.main)]
     names.sort(key=lambda name: (name != question.main, name != "lossless"))  # beside the main one
     names = names[:COLUMNS]
