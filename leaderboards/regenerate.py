@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from tokbench.errors import FAILURES, FINE, UserError
 from tokbench.files import slug
-from tokbench.leaderboard import check_record, records, samples_path, submit
+from tokbench.leaderboard import records
 from tokbench.record import Record, read_record
+from tokbench.samples import samples_path
 from tokbench.specs import expanded, resolve
+from tokbench.submission import check_record, submit
 
 BOARD = Path(__file__).resolve().parent
 

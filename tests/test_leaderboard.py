@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from mocks.command import called, files_in, refused
 
-from tokbench import files, leaderboard
+from tokbench import files, submission
 from tokbench.errors import UserError
 from tokbench.leaderboard import frame, losing, pivot, records
 from tokbench.record import Record, read_record, record_key
@@ -229,7 +229,7 @@ def test_a_full_disk_files_all_or_nothing(run: Path, monkeypatch: pytest.MonkeyP
         write(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(leaderboard, "atomic_write", full)
+        patch.setattr(submission, "atomic_write", full)
         refused(called("submit", run), "No space left on device")
     assert files_in(Path("leaderboards")) == []
     assert called("submit", run).code == 0

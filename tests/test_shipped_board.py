@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from tokbench.files import builtin, sha256
-from tokbench.leaderboard import check_record, records
+from tokbench.leaderboard import records
 from tokbench.registry import TOKENIZERS
 from tokbench.samples import read_samples, samples_parquet, samples_path, smaller
 from tokbench.specs import resolve
+from tokbench.submission import check_record
 from tokbench.task import load_task
 
 BOARD = builtin("leaderboards")

@@ -11,8 +11,8 @@ from mocks.evidence import make_task
 from tokbench.bench import Bench, Job
 from tokbench.dataset import open_dataset
 from tokbench.errors import UserError
-from tokbench.leaderboard import check_record
 from tokbench.runner import evaluate
+from tokbench.submission import check_record
 from tokbench.suites import suite
 from tokbench.task import load_suites, load_task
 

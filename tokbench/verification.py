@@ -9,10 +9,10 @@ from pathlib import Path
 from tokbench.claimed import same_tokenizer
 from tokbench.errors import MissingExtra, UserError, one_line
 from tokbench.files import slug
-from tokbench.leaderboard import asked, check_record
 from tokbench.published import against_published
 from tokbench.record import Record, read_record
 from tokbench.samples import read_samples
+from tokbench.submission import asked, check_record
 
 
 @dataclass

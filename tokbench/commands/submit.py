@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tokbench.errors import FINE, USER, UserError
-from tokbench.leaderboard import submit as file_record
+from tokbench.submission import submit as file_record
 
 
 def submit(options: argparse.Namespace, given: list[str]) -> int:
