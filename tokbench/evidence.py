@@ -42,8 +42,8 @@ class Example(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     rank: int = 0
 
 
-WAITING = 1 << 22
-"""Rows and tally entries of shards that wait for a merge; a fold never holds many more."""
+WAITING = 1 << 16
+"""Rows and tally entries of shards that may wait for a merge, where the whole has no more."""
 
 EXAMPLES = 5
 
@@ -134,7 +134,7 @@ class Evidence:
         """The merge, folded in the given order in bounded memory. Sums, which may take hundreds of
         megabytes, are added up in one place: no more than these and one evidence's are held."""
         waiting: list[Evidence] = []
-        size = 0
+        size, most = 0, WAITING
         sums: dict[str, np.ndarray] = {}
         for evidence in several:
             for name, values in evidence.sums.items():
@@ -143,16 +143,21 @@ class Evidence:
                 else:
                     sums[name] = values.copy()
             waiting.append(replace(evidence, sums={}))
-            size += evidence.rows + sum(len(tally.keys) for tally in evidence.tallies.values())
-            size += sum(kept.rows.size for kept in evidence.kept.values())
-            if size > WAITING and len(waiting) > 1:
+            size += evidence.entries
+            if size > most and len(waiting) > 1:
                 waiting = [_joined(waiting)]
-                size = 0
+                size, most = 0, max(WAITING, waiting[0].entries)
         if not waiting:
             return cls(np.empty(0, np.int64), np.empty(0, np.int64), {})
         whole = _joined(waiting)
         whole.sums = sums
         return whole
+
+    @property
+    def entries(self) -> int:
+        """Rows and entries, which is what takes memory, sums aside."""
+        tallies = sum(len(tally.keys) for tally in self.tallies.values())
+        return self.rows + tallies + sum(kept.rows.size for kept in self.kept.values())
 
     def coarsened(self, block: int) -> Evidence:
         """Rows summed over blocks of `block` samples; a block cut by a shard's end heals."""
