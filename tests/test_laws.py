@@ -4,6 +4,7 @@ change no score."""
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -407,3 +408,17 @@ def test_an_encoder_that_fails_on_some_texts_is_counted_and_merged(parallel, run
     assert whole.score("samples").value == 5
     # Premium over the one line that both languages have: ab against a.
     assert whole.score("premium/tur_Latn").value == 1
+
+
+def test_shards_do_not_pile_up_before_they_are_merged() -> None:
+    def shard(number: int) -> Evidence:
+        index = np.arange(20_000) + 20_000 * number
+        ids = Tally(np.arange(256), np.ones(256, np.int64))
+        return Evidence(np.zeros_like(index), index, {"tokens": index}, {"ids": ids})
+
+    tracemalloc.start()
+    whole = Evidence.joined(map(shard, range(200)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert whole.columns["tokens"].sum() == 4_000_000 * 3_999_999 // 2
+    assert peak < 16 << 20  # a shard has 0.5 MB
