@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mocks.command import called
 from mocks.jobs import SPECS, job, numbers
 
 from tokbench import executors, schedule
@@ -184,3 +185,21 @@ def test_an_interrupted_call_goes_on(tmp_path: Path) -> None:
     found = evaluate_all(pairs, out, PAIR)
     assert [numbers(record) for record, _ in found] == [numbers(record) for record, _ in expected]
     assert not list(out.glob("*/shards"))
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_what_is_compared_is_measured_in_one_call(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+
+    def watched(jobs: Any, *given: Any) -> Any:
+        pairs = list(jobs)
+        calls.append([job.spec for job, _ in pairs])
+        return evaluate_all(pairs, *given)
+
+    monkeypatch.setattr("tokbench.commands.evaluate.evaluate_all", watched)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("hello world\n")
+    found = called(command, "bytes", "codepoints", "words", "--task", "text", "--data", "text.txt")
+    assert (found.code, calls) == (0, [["bytes", "codepoints", "words"]]), found.err

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tokbench import tables
-from tokbench.commands.evaluate import headline, measure_all
+from tokbench.commands.evaluate import headline, measure_each
 from tokbench.compare import Difference, Overlap, differences, overlap, refuse_unlike
 from tokbench.dataset import open_dataset
 from tokbench.errors import FAILURES, FINE, UserError
@@ -33,9 +33,8 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
     if options.task is None and options.suite is None:
         tasks = sorted({record.task for found in filed.values() if found for record, _ in found})
         options.task = tasks or None
-    by_subject = [
-        filed[subject] or measure_all([subject], options, given) for subject in options.subject
-    ]
+    measured = measure_each([name for name, found in filed.items() if not found], options, given)
+    by_subject = [filed[subject] or measured[subject] for subject in options.subject]
     found: list[Difference] = []
     questions = {record.task for record, _ in by_subject[0]}
     for several in by_subject[1:]:

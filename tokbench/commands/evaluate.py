@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -51,16 +51,37 @@ def measure_all(
     specs: list[str], options: argparse.Namespace, given: list[str]
 ) -> list[tuple[Record, Path]]:
     """Records of all specs on the chosen tasks, with their paths."""
-    executor = Executor.chosen(options.executor, options.workers)
-    specs = [each for spec in specs for each in expanded(spec)]
-    for spec in specs:
+    found = measure_each(specs, options, given)
+    return [pair for spec in specs for pair in found[spec]]
+
+
+def measure_each(
+    specs: list[str], options: argparse.Namespace, given: list[str]
+) -> dict[str, list[tuple[Record, Path]]]:
+    """The same by spec; one with a range has the records of all that it stands for."""
+    if not specs:
+        return {}
+    parts = {spec: list(expanded(spec)) for spec in specs}
+    found: dict[str, list[tuple[Record, Path]]]
+    found = {each: [] for several in parts.values() for each in several}
+    for spec in found:
         resolve(spec)  # an unknown last one shows before the first is measured
+    executor = Executor.chosen(options.executor, options.workers)
+    asked: list[str] = []
+
+    def noted(jobs: Iterable[tuple[Job, Tokenizer]]) -> Iterator[tuple[Job, Tokenizer]]:
+        for job, tokenizer in jobs:
+            asked.append(job.spec)
+            yield job, tokenizer
+
     scratch = tempfile.TemporaryDirectory(prefix="tokbench-codes-", ignore_cleanup_errors=True)
     with scratch as folder, progress_bars() as bar:
-        return evaluate_all(
-            _jobs(specs, options, given, executor, Path(folder)), Path(options.out), executor,
-            getattr(options, "again", False), bar,
-        )  # fmt: skip
+        jobs = _jobs(list(found), options, given, executor, Path(folder))
+        again = getattr(options, "again", False)
+        records = evaluate_all(noted(jobs), Path(options.out), executor, again, bar)
+    for spec, pair in zip(asked, records, strict=True):
+        found[spec].append(pair)
+    return {spec: [pair for each in parts[spec] for pair in found[each]] for spec in parts}
 
 
 def _jobs(

@@ -13,7 +13,7 @@ import numpy as np
 from tokbench import tables
 from tokbench.commands.compare import filed_records, question_of
 from tokbench.commands.correlate import plot_path
-from tokbench.commands.evaluate import DEFAULT_SUITE, measure_all
+from tokbench.commands.evaluate import DEFAULT_SUITE, measure_each
 from tokbench.compare import refuse_unlike, replicates
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.files import atomic_write
@@ -95,7 +95,8 @@ def _records(options: argparse.Namespace, given: list[str]) -> tuple[list[Filed]
     if options.task is None and options.suite is None:
         tasks = sorted({record.task for found in filed.values() if found for record, _ in found})
         options.task = tasks or _tasks(next(iter(filed)), options)
-    records = {name: found or measure_all([name], options, given) for name, found in filed.items()}
+    measured = measure_each([name for name, found in filed.items() if not found], options, given)
+    records = {name: found or measured[name] for name, found in filed.items()}
     against, subjects = ([pair for name in side for pair in records[name]] for side in sides)
     return against, subjects
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tokbench.commands.compare import filed_records, question_of
-from tokbench.commands.evaluate import measure_all
+from tokbench.commands.evaluate import measure_each
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.leaderboard import default_folder, records
 from tokbench.record import Record
@@ -32,9 +32,10 @@ def report(options: argparse.Namespace, given: list[str]) -> int:
                     "it out, or name a tokenizer"
                 )
     runs = argparse.Namespace(**{**vars(options), "out": options.runs})
+    measured = measure_each([spec for spec, _ in found if spec], runs, given)
     subjects: list[Subject] = []
     for spec, filed in found:
-        for record, path in measure_all([spec], runs, given) if spec else filed:
+        for record, path in measured[spec] if spec else filed:
             one = _of(subjects, record, spec)
             known = one.records.get(record.task)
             if known is None or known[0].provenance.created < record.provenance.created:
