@@ -169,26 +169,24 @@ def _speeds(found: list[Timing]) -> None:
     """Encoding and decoding of every corpus, by threads; the first pass on one."""
     cells: dict[tuple[Any, ...], dict[str, str]] = {}
     chosen = [t for t in found if t.on != "all" and t.measure in _WAYS]
-    for timing in sorted(chosen, key=lambda t: (_WAYS.index(t.measure), t.threads)):
+    for timing in sorted(chosen, key=lambda t: (t.threads, _WAYS.index(t.measure))):
         if timing.measure == "first-encode" and (
             timing.threads > 1 or "MB/s" not in timing.amounts
         ):
             continue
-        threads = f"{timing.threads} thread{'s' if timing.threads > 1 else ''}"
+        key = (_place(timing), timing.threads, timing.tokenizer)
         for unit, spread in timing.figures():
-            column = f"{timing.measure} {unit}, {threads}"
-            cells.setdefault((_place(timing), timing.tokenizer), {})[column] = _cell(spread)
-    _grid("speed", cells, ("on",))
+            cells.setdefault(key, {})[f"{timing.measure} {unit}"] = _cell(spread)
+    _grid("speed", cells, ("on", "threads"))
 
 
 def _batch_table(found: list[Timing]) -> None:
     cells: dict[tuple[Any, ...], dict[str, str]] = {}
     for timing in found:
+        key = (timing.domain, timing.batch, timing.threads, timing.tokenizer)
         for unit, spread in timing.figures() if timing.on == "all" else ():
-            column = f"{unit}, {timing.threads} thread{'s' if timing.threads > 1 else ''}"
-            key = (timing.domain, timing.batch, timing.tokenizer)
-            cells.setdefault(key, {})[column] = _cell(spread)
-    _grid("encoding, by samples in one call", cells, ("on", "batch"))
+            cells.setdefault(key, {})[unit] = _cell(spread)
+    _grid("encoding, by samples in one call", cells, ("on", "batch", "threads"))
 
 
 def _latencies(found: list[Timing]) -> None:
