@@ -155,9 +155,10 @@ class Evidence:
 
     @property
     def entries(self) -> int:
-        """Rows and entries, which is what takes memory, sums aside."""
+        """Rows and entries, which is what takes memory, sums aside; the least evidence takes as
+        much as a thousand of them."""
         tallies = sum(len(tally.keys) for tally in self.tallies.values())
-        return self.rows + tallies + sum(kept.rows.size for kept in self.kept.values())
+        return 1000 + self.rows + tallies + sum(kept.rows.size for kept in self.kept.values())
 
     def coarsened(self, block: int) -> Evidence:
         """Rows summed over blocks of `block` samples; a block cut by a shard's end heals."""
