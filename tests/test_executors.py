@@ -107,6 +107,22 @@ def test_a_missing_library_of_a_worker_is_told_here() -> None:
         spread(_lacking, [1, 2], 2)
 
 
+class _Particular(Exception):
+    """Cannot be made again from its message alone, as unpickling would."""
+
+    def __init__(self, what: str, why: str):
+        super().__init__(f"{what}: {why}")
+
+
+def _particular(number: int) -> int:
+    raise _Particular(f"job {number}", "out of paper")
+
+
+def test_an_error_that_cannot_be_pickled_is_no_death_of_a_worker() -> None:
+    with pytest.raises(RuntimeError, match=r"_Particular: job .: out of paper"):
+        spread(_particular, [1, 2], 2)
+
+
 @pytest.mark.parametrize(
     "name, workers, executor",
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, TypeVar
 
-from tokbench.errors import UserError
+from tokbench.errors import UserError, one_line
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -88,7 +89,7 @@ def completed(
     iterable as workers need them.
 
     Each worker starts with `begin(threads, *given)`, where `threads` is its part of the cores.
-    With one worker at most it all happens here.
+    Without `begin`, a single worker is this process.
     """
     if executor.kind == "ray":
         from tokbench import executors_ray
@@ -172,7 +173,20 @@ _refusal: UserError | None = None
 def _done(work: Callable[[T], Result], job: T) -> Result:
     if _refusal:
         raise _refusal
-    return work(job)
+    return result_of(work, job)
+
+
+def result_of(work: Callable[[T], Result], job: T) -> Result:
+    """A job's result, in a worker. What it raises can be carried to who gave it the job: an
+    exception that cannot be pickled and made again would look like the death of the worker."""
+    try:
+        return work(job)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raise RuntimeError(f"{type(error).__name__}: {one_line(error)}") from error
+        raise
 
 
 def started(threads: int, begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokbench.errors import UserError, one_line
-from tokbench.executors import IN_FLIGHT, Executor, Unready, started
+from tokbench.executors import IN_FLIGHT, Executor, Unready, result_of, started
 from tokbench.files import PACKAGE, sha256
 from tokbench.ray_connection import connected, shares
 from tokbench.record import versions
@@ -66,7 +66,7 @@ class Worker:
 
     def work(self, work: Callable[[Any], Any], job: Any) -> Any:
         try:
-            return work(job)
+            return result_of(work, job)
         except UserError as error:
             return Refused(str(error), isinstance(error, Unready))
 
