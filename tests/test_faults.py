@@ -87,6 +87,16 @@ def test_killed_at_any_moment_and_taken_up_again(
     assert len(left) > 2, "the kills all came at the same place"
 
 
+def test_killed_as_it_ends_it_leaves_no_shards_for_good(wanted: Job, tmp_path: Path) -> None:
+    record, path = evaluate(wanted, tmp_path / "out")
+    left = path.parent / "shards" / "000000.npz"
+    for workers in (1, 2):
+        left.parent.mkdir()
+        left.touch()
+        assert numbers(evaluate(wanted, tmp_path / "out", workers=workers)[0]) == numbers(record)
+        assert not left.parent.exists()
+
+
 def dying_writes(monkeypatch: pytest.MonkeyPatch, fails: Callable[[str], None]) -> None:
     """`fails` is asked before each step of a write: temporary file, fsync, rename, fsync."""
     sync, replace = os.fsync, Path.replace

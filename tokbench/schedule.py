@@ -19,7 +19,7 @@ from tokbench.bench import Bench, Job, open_bench
 from tokbench.errors import UserError
 from tokbench.executors import Executor, Unready
 from tokbench.plan import Shard
-from tokbench.record import Record, read_record
+from tokbench.record import Record
 from tokbench.remote import is_url
 from tokbench.run import Bar, Run
 from tokbench.types import Tokenizer
@@ -109,7 +109,7 @@ class Schedule:
                 self._open[run.path] = run
                 if self._again or not run.finished:
                     return run
-                self._end(run, read_record(run.path))
+                self._end(run, run.filed_before())
             except UserError as error:
                 self._refused = error
         return None
