@@ -235,8 +235,8 @@ def test_slices_are_tried_from_all_over_the_data() -> None:
 
 
 def test_durations() -> None:
-    texts = [duration(seconds) for seconds in (3.21, 600, 18_000, 700_000)]
-    assert texts == ["3.2 s", "10 min", "5 h", "8.1 d"]
+    texts = [duration(seconds) for seconds in (3.21, 118, 600, 6840, 18_000, 700_000, 9e8)]
+    assert texts == ["3.2 s", "118 s", "10 min", "114 min", "5 h", "8.1 d", "10,417 d"]
     assert duration(None) == "—"
 
 

@@ -306,7 +306,7 @@ def _growth(lane: Lane, cap: float) -> Iterator[Timing]:
             grown = 2.0 if len(sizes) < 2 else max(2.0, seconds[-1] / seconds[-2])
             if seconds[-1] * grown > cap and size < LARGEST:
                 note = (
-                    f"stopped at {size >> 10:,} KiB ({seconds[-1]:.2g} s): the next is over the cap"
+                    f"stopped at {size >> 10:,} KiB ({seconds[-1]:.3g} s): the next is over the cap"
                 )
                 break
             size *= 2
