@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import tarfile
 import time
 from pathlib import Path
 
@@ -232,6 +233,15 @@ def test_slices_are_tried_from_all_over_the_data() -> None:
         order = list(_bits_reversed(count))
         assert sorted(order) == list(range(count))
     assert list(_bits_reversed(8))[:4] == [0, 4, 2, 6]
+
+
+def test_a_large_archive_without_pictures_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokbench.glance.LARGE", 0)
+    with tarfile.open(here / "own.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("a.bin"))
+    refused(called("eval", "jpeg:75", "--data", "own.tar", "--plan"), "the dataset is empty")
 
 
 def test_durations() -> None:

@@ -109,6 +109,8 @@ def _fill(found: Estimate, job: Job, out: Path, tokenizer: Tokenizer) -> None:
     counts: dict[int, float]
     if is_large(dataset.parts) and job.limit is None:
         slices, counts, size = glanced(bench)
+        if not slices:
+            raise bench.source.empty()
         found.samples, found.size = round(sum(counts.values())), round(size)
         task = job.task
         found.shards = max(
