@@ -133,12 +133,14 @@ def _in_processes(
                     hand = _Hand(work, threads, begin, given)
                     hands.append(hand)
                 hand.give(*taken)
-            elif not any(hand.numbers for hand in hands):
+            busy = [hand for hand in hands if hand.numbers]
+            if not busy:
                 break
             # A job may be long in coming: results are not kept waiting for it.
-            answering = {hand.connection: hand for hand in hands if hand.numbers}
-            for ready in wait(list(answering), 0 if taken else None):
-                yield answering[ready].answer()
+            ready = wait([hand.connection for hand in busy], 0 if taken else None)
+            for hand in busy:
+                if hand.connection in ready:
+                    yield hand.answer()
         for hand in hands:
             hand.connection.send_bytes(b"")
     except BaseException:

@@ -133,5 +133,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "—"
     units = (("s", 1, 120.0), ("min", 60, 120.0), ("h", 3600, 48.0), ("d", 86400, float("inf")))
-    unit, value = next((unit, seconds / size) for unit, size, most in units if seconds < most * size)
+    unit, value = next(
+        (unit, seconds / size) for unit, size, most in units if seconds < most * size
+    )
     return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
