@@ -142,7 +142,8 @@ def _in_processes(
                 if hand.connection in ready:
                     yield hand.answer()
         for hand in hands:
-            hand.connection.send_bytes(b"")
+            with suppress(OSError):  # it died after its last answer
+                hand.connection.send_bytes(b"")
     except BaseException:
         for hand in hands:
             hand.process.kill()  # they write no results
