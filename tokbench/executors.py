@@ -185,7 +185,7 @@ class _Hand:
     def answer(self) -> tuple[int, Any]:
         """Number and result of its oldest job; raises what that raised."""
         with _deaths_told():
-            result, error = pickle.loads(self.connection.recv_bytes())
+            result, error = self.connection.recv()
         if error is not None:
             raise error
         return self.numbers.popleft(), result
