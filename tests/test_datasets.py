@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import tarfile
+import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow
@@ -290,6 +293,45 @@ def test_an_archive_is_fetched_checked_and_unpacked(
     assert texts_of("own.toml") == {"eng_Latn": ["one"], "tur_Latn": ["bir"]}
     assert files_in(here / "cache/data") == ["own/eng_Latn.txt", "own/tur_Latn.txt"]
     assert "is here already" in called("data", "fetch", "own.toml").out
+
+
+@pytest.mark.parametrize("kind", ["url", "hub"])
+def test_two_that_fetch_at_once_fetch_once(
+    here: Path, manifest: Write, request: pytest.FixtureRequest, kind: str
+) -> None:
+    if kind == "hub":
+        request.getfixturevalue("hub")
+    else:
+        manifest(behind(put(here / "set.archive", tar_of(FILES)), "tar.gz"))
+    first, second, waiting = threading.Event(), threading.Event(), []
+    turn = fetch._turn
+
+    @contextlib.contextmanager
+    def slow(target: Path) -> Iterator[Path]:
+        waiting.append(target)
+        (first if len(waiting) == 1 else second).set()
+        with turn(target) as scratch:
+            second.wait(60)  # the other has found nothing either
+            yield scratch
+
+    made = []
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(fetch, "_turn", slow)
+        replace = fetch._replace
+        patch.setattr(fetch, "_replace", lambda *given: made.append(given) or replace(*given))
+        one = pool.submit(open_dataset, "own.toml")
+        first.wait(60)
+        other = pool.submit(open_dataset, "own.toml")
+        assert one.result().fingerprint == other.result().fingerprint
+    assert len(made) == 1
+    assert not [name for name in files_in(here / "cache") if "/." in name]
+
+
+def test_what_a_killed_fetch_has_left_goes(here: Path, manifest: Write) -> None:
+    manifest(behind(put(here / "set.archive", tar_of(FILES)), "tar.gz"))
+    put(here / "cache/data/.own.fetch/unpacked/eng_Latn.txt", "half")
+    assert texts_of("own.toml") == {"eng_Latn": ["one"], "tur_Latn": ["bir"]}
+    assert files_in(here / "cache/data") == ["own/eng_Latn.txt", "own/tur_Latn.txt"]
 
 
 def test_a_single_file_is_fetched_as_it_is(here: Path, manifest: Write) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
+import signal
 from collections.abc import Iterator
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +109,41 @@ def _lacking(number: int) -> int:
 def test_a_missing_library_of_a_worker_is_told_here() -> None:
     with pytest.raises(MissingExtra, match=r"library . is not installed; pip install 'tokbench"):
         spread(_lacking, [1, 2], 2)
+
+
+def _cut_off(number: int) -> bytes:
+    """The first is killed in the middle of its answer, as when memory runs out."""
+    if number == 0:
+
+        def half(self: connection.Connection, content: bytes) -> None:
+            os.write(self.fileno(), bytes(content[: len(content) // 2]))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        connection.Connection._send = half  # type: ignore[attr-defined]
+    return bytes(1 << 20)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of other systems are written otherwise")
+def test_a_worker_killed_as_it_answers_stops_nobody() -> None:
+    with pytest.raises(UserError, match="a worker process died"):
+        spread(_cut_off, range(9), 2)
+    assert multiprocessing.active_children() == []
+
+
+class _Particular(Exception):
+    """Cannot be made again from its message alone, as unpickling would."""
+
+    def __init__(self, what: str, why: str):
+        super().__init__(f"{what}: {why}")
+
+
+def _particular(number: int) -> int:
+    raise _Particular(f"job {number}", "out of paper")
+
+
+def test_an_error_that_cannot_be_pickled_is_no_death_of_a_worker() -> None:
+    with pytest.raises(RuntimeError, match=r"_Particular: job .: out of paper"):
+        spread(_particular, [1, 2], 2)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,59 @@ def test_killed_at_any_moment_and_taken_up_again(
     assert len(left) > 2, "the kills all came at the same place"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("modality", ["image", "audio"])
+def test_pictures_and_sound_after_a_kill(modality: str, tmp_path: Path) -> None:
+    wanted, out = job(tmp_path, modality), tmp_path / "out"
+    whole, path = evaluate(wanted, tmp_path / "whole")
+    evidence = path.with_name("samples.parquet").read_bytes()
+    for stop in (1, 3, 4):
+
+        def run(stop: int = stop) -> None:
+            def progress(done: int, total: int | None) -> None:
+                if done == stop:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            evaluate(wanted, out, progress=progress)
+
+        assert forked(run, None) == -signal.SIGKILL
+        assert len(shards(out)) == stop
+        whole_files(out)
+    record, path = evaluate(wanted, out, workers=2)
+    assert numbers(record) == numbers(whole)
+    assert path.with_name("samples.parquet").read_bytes() == evidence
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        ".lock", "record.json", "samples.parquet",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("modality", ["image", "audio"])
+def test_a_worker_that_is_killed_over_pictures_or_sound(modality: str, tmp_path: Path) -> None:
+    wanted, out = job(tmp_path, modality), tmp_path / "out"
+    whole, _ = evaluate(wanted, tmp_path / "whole")
+
+    def progress(done: int, total: int | None) -> None:
+        if done == 2:
+            multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(UserError, match="a worker process died"):
+        evaluate(wanted, out, workers=2, progress=progress)
+    assert multiprocessing.active_children() == []
+    whole_files(out)
+    assert len(shards(out)) >= 2
+    assert numbers(evaluate(wanted, out, workers=2)[0]) == numbers(whole)
+
+
+def test_killed_as_it_ends_it_leaves_no_shards_for_good(wanted: Job, tmp_path: Path) -> None:
+    record, path = evaluate(wanted, tmp_path / "out")
+    left = path.parent / "shards" / "000000.npz"
+    for workers in (1, 2):
+        left.parent.mkdir()
+        left.touch()
+        assert numbers(evaluate(wanted, tmp_path / "out", workers=workers)[0]) == numbers(record)
+        assert not left.parent.exists()
+
+
 def dying_writes(monkeypatch: pytest.MonkeyPatch, fails: Callable[[str], None]) -> None:
     """`fails` is asked before each step of a write: temporary file, fsync, rename, fsync."""
     sync, replace = os.fsync, Path.replace

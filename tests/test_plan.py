@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import tarfile
 import time
 from pathlib import Path
 
@@ -234,9 +235,18 @@ def test_slices_are_tried_from_all_over_the_data() -> None:
     assert list(_bits_reversed(8))[:4] == [0, 4, 2, 6]
 
 
+def test_a_large_archive_without_pictures_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokbench.glance.LARGE", 0)
+    with tarfile.open(here / "own.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("a.bin"))
+    refused(called("eval", "jpeg:75", "--data", "own.tar", "--plan"), "the dataset is empty")
+
+
 def test_durations() -> None:
-    texts = [duration(seconds) for seconds in (3.21, 600, 18_000, 700_000)]
-    assert texts == ["3.2 s", "10 min", "5 h", "8.1 d"]
+    texts = [duration(seconds) for seconds in (3.21, 118, 600, 6840, 18_000, 700_000, 9e8)]
+    assert texts == ["3.2 s", "118 s", "10 min", "114 min", "5 h", "8.1 d", "10,417 d"]
     assert duration(None) == "—"
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -111,28 +112,6 @@ def test_a_shard_that_kills_its_worker_is_tried_elsewhere_and_then_given_up(
     assert capsys.readouterr().out == ""
 
 
-def test_data_that_a_worker_cannot_read_is_named_after_the_rest(
-    tmp_path: Path, spread: Any
-) -> None:
-    wanted = job(tmp_path, "text")
-    serial, _ = evaluate(wanted, tmp_path / "serial")
-    data = tmp_path / "text-data" / "tur_Latn.txt"
-    content = data.read_bytes()
-    steps = []
-
-    def progress(done: int, total: int | None) -> None:
-        steps.append(done)
-        if len(steps) == 2:
-            data.chmod(0)
-            data.rename(data.with_suffix(".gone"))
-
-    with pytest.raises(UserError, match=r"failed 3 times: . × .*tur_Latn.txt: cannot read"):
-        spread(wanted, tmp_path / "ray", 2, progress=progress)
-    data.write_bytes(content)
-    data.with_suffix(".gone").unlink()
-    assert numbers(spread(wanted, tmp_path / "ray", 2)) == numbers(serial)
-
-
 def test_workers_and_nodes_that_die_are_replaced(tmp_path: Path, spread: Any, cluster: Any) -> None:
     serial, _ = evaluate(job(tmp_path, "text", "mocks.jobs:Slow?seconds=0"), tmp_path / "serial")
     doomed = cluster.add_node(num_cpus=1)  # three workers need its core
@@ -162,6 +141,28 @@ def test_a_worker_of_another_version_is_refused(
     with pytest.raises(UserError, match=r"worker on \S+: tokenizers is \S+, here it is 0.0.1: "):
         spread(job(tmp_path, "text"), tmp_path / "out", 1)
     executors_ray.close()  # what it takes this place for stays with the pool
+
+
+def test_data_that_a_worker_cannot_read_is_named_after_the_rest(
+    tmp_path: Path, spread: Any
+) -> None:
+    wanted = job(tmp_path, "text")
+    serial, _ = evaluate(wanted, tmp_path / "serial")
+    data = tmp_path / "text-data" / "tur_Latn.txt"
+    content = data.read_bytes()
+    steps = []
+
+    def progress(done: int, total: int | None) -> None:
+        steps.append(done)
+        if len(steps) == 2:
+            data.chmod(0)
+            data.rename(data.with_suffix(".gone"))
+
+    with pytest.raises(UserError, match=r"failed 3 times: . × .*tur_Latn.txt: cannot read"):
+        spread(wanted, tmp_path / "ray", 1, progress=progress)
+    data.write_bytes(content)
+    data.with_suffix(".gone").unlink()
+    assert numbers(spread(wanted, tmp_path / "ray", 1)) == numbers(serial)
 
 
 def test_a_worker_that_finds_other_data_is_refused(
@@ -217,12 +218,12 @@ def test_an_address_that_does_not_answer_is_one_line(
 ) -> None:
     eval_ = ("eval", "bytes", "--task", "text", "--out", tmp_path, "--executor")
     refused(called(*eval_, "ray:127.0.0.1:9"), "ray:127.0.0.1:9: does not answer", "ray start")
-    monkeypatch.setattr(ray_connection, "ANSWER", 3.0)
+    monkeypatch.setattr(ray_connection, "ANSWER", 1.0)
     with socket.socket() as silent:  # it takes the call and says nothing
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(UserError, match="no Ray answers there in 3 s"):
+        with pytest.raises(UserError, match="no Ray answers there in 1 s"):
             ray_connection._refuse_silence(address)
     for wrong in ("ray://head:10001", "head", "head:99999"):
         with pytest.raises(UserError, match=r"host:port|HOST:PORT"):
@@ -232,6 +233,16 @@ def test_an_address_that_does_not_answer_is_one_line(
 def test_ray_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"pip install 'tokbench\[ray\]'"):
+        ray_connection.connected(Executor("ray", 1))
+
+
+def test_ray_that_cannot_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**how: object) -> None:
+        raise OSError("AF_UNIX path length cannot exceed 107 bytes: /a/long/TMPDIR")
+
+    stub = SimpleNamespace(is_initialized=lambda: False, init=init)
+    monkeypatch.setitem(sys.modules, "ray", stub)
+    with pytest.raises(UserError, match="Ray cannot start: AF_UNIX path length"):
         ray_connection.connected(Executor("ray", 1))
 
 

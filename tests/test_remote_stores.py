@@ -121,6 +121,35 @@ def test_a_folder_in_a_store_gives_the_same_samples(tmp_path: Path, pictures: Pa
     store.rm("/pictures", recursive=True)
 
 
+def test_a_folder_is_listed_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fsspec.filesystem("memory")
+    for name, content in files_below(pictures).items():
+        store.pipe(f"/once/{name}", content)
+    asked: list[str] = []
+    entries = remote.RemotePath.entries
+
+    def watched(self: remote.RemotePath, folder: str) -> list[dict[str, Any]]:
+        asked.append(folder)
+        return entries(self, folder)
+
+    monkeypatch.setattr(remote.RemotePath, "entries", watched)
+    assert open_dataset("memory://once").modality == "image"
+    assert asked == ["/once", "/once/below"]
+    open_dataset("memory://once")
+    assert len(asked) == 4  # another time it may hold something else
+    store.rm("/once", recursive=True)
+
+
+def test_a_web_folder_is_not_read_for_a_plan(
+    web: str, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokbench.glance.FILES", 1000)
+    assert open_dataset(str(pictures), glance=True).fingerprint
+    monkeypatch.setattr("tokbench.remote_folders.content", lambda path: [][1])
+    (pictures / "annotations.jsonl").unlink()
+    assert open_dataset(f"{web}/image-data/", glance=True).fingerprint == ""
+
+
 def test_notes_of_a_file_that_is_not_there(pictures: Path, tmp_path: Path) -> None:
     store = fsspec.filesystem("memory")
     store.pipe("/few/a.png", (pictures / "06.png").read_bytes())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,13 @@ import pytest
 from mocks.evidence import make_task
 from mocks.greedy import Greedy
 
+from tokbench import executors
 from tokbench.bench import Job, open_bench
 from tokbench.cli import main
 from tokbench.commands import evaluate as command
 from tokbench.executors import Executor
-from tokbench.runner import evaluate
-from tokbench.shared_codes import SharedCodes
+from tokbench.runner import evaluate, evaluate_all
+from tokbench.shared_codes import SharedCodes, codes_folder
 from tokbench.types import Codes, Ragged
 
 LINES = {"deu_Latn": ["hello world", "ab", "é?", "a"], "eng_Latn": ["hello", "b, hello", "!", "ab"]}
@@ -125,6 +128,47 @@ def test_a_call_with_several_tasks_shares_and_leaves_nothing_behind(
     )  # fmt: skip
     each = jobs(["bytes"], options, [], Executor("ray"), tmp_path)
     assert {job.codes for job, _ in each} == {""}  # machines of a cluster share no folder
+
+
+def test_workers_leave_no_codes_of_tokenizers_that_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "text.txt"
+    data.write_text("".join(f"hello {number} world\n" for number in range(40)))
+    tasks = [make_task([metric]) for metric in ("bytes-per-token", "counts")]
+    kept: list[int] = []
+
+    def jobs() -> Iterator[tuple[Job, Any]]:
+        for number, spec in enumerate(("bytes", "codepoints", "words", "bytes", "codepoints")):
+            for limit, task in enumerate(tasks, 10 * number + 1):  # each a run of its own
+                codes = str(tmp_path / "codes" / str(number))
+                yield Job(spec, task, str(data), limit=limit, codes=codes), None
+            kept.append(len(list(tmp_path.glob("codes/*"))))
+
+    def completed(work: Any, pieces: Any, executor: Any, begin: Any) -> Iterator[Any]:
+        begin(1)
+        yield from ((number, work(piece)) for number, piece in enumerate(pieces))
+
+    monkeypatch.setattr(executors, "completed", completed)
+    assert len(evaluate_all(jobs(), tmp_path / "runs", Executor("processes", 2))) == 10
+    assert max(kept) == 1
+    assert len(list(tmp_path.glob("codes/*"))) == 1  # the last, for the call itself to remove
+
+
+def test_codes_that_a_killed_call_has_left_go(cache: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from tokbench.shared_codes import codes_folder\n"
+        "with codes_folder() as folder:\n"
+        "    (folder / 'a.npz').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    with codes_folder() as other:
+        (other / "b.npz").touch()
+        subprocess.run([sys.executable, "-c", code], check=False)
+        assert len(list(cache.glob("codes/*/*.npz"))) == 2
+        with codes_folder() as folder:
+            assert list(cache.glob("codes/*/*.npz")) == [other / "b.npz"]
+            assert not any(folder.iterdir())
+    assert list(cache.glob("codes/*")) == []
 
 
 def test_a_bound_is_dealt_evenly_over_the_groups(parallel, run: Callable) -> None:

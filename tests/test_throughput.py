@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import math
+import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from mocks.command import called, refused
 
 from tokbench.results import device_memory, peak_memory
 from tokbench.throughput import measure
 from tokbench.throughput.inputs import ADVERSARIAL, Corpus, corpora
-from tokbench.throughput.isolated import Isolated, Raised, TooLong
-from tokbench.throughput.measure import Lane, Settings, Timing, _growth, timings
+from tokbench.throughput.isolated import Isolated, Lane, Raised, TooLong
+from tokbench.throughput.measure import Settings, Timing, _growth, timings
 from tokbench.throughput.spread import exponent, median, quantile, ratio
 
 QUICK = ("--repeats", "2", "--limit", "2", "--threads", "1", "--cap", "0.4", "--batch", "1,2")
 SLOW = """
+import os
 import time
+from multiprocessing import parent_process
 import numpy as np
 from tokbench.tokenizers.text.baselines import Bytes
 
@@ -50,6 +55,14 @@ class Fragile(Bytes):
         if any("two" in text for text in batch):
             raise ValueError("cannot say two")
         return super().encode(batch)
+
+class Deadly(Bytes):
+    name = "deadly"
+
+    def decode(self, codes):
+        if parent_process() is not None:
+            os._exit(9)
+        return super().decode(codes)
 
 class Mute(Bytes):
     name = "mute"
@@ -219,6 +232,35 @@ def test_a_tokenizer_that_fails_is_shown_and_exits_with_3(own: Path, brief: None
     assert [row["value"] > 0 for row in found["figures"] if row["tokenizer"] == "bytes"
             and (row["on"], row["measure"]) == ("Latn", "encode")] == [True]  # fmt: skip
     assert "cannot say two" in found["compared"][0]["why"]
+
+
+def test_a_process_that_dies_is_said_and_the_rest_is_timed(own: Path, brief: None) -> None:
+    found = benched("slow_ones:Deadly", "bytes", "--data", "text")
+    rows = {
+        (row["measure"], row["on"], row["batch"]): (row["value"], row["note"])
+        for row in found["figures"] if row["tokenizer"] == "deadly"
+    }  # fmt: skip
+    assert rows["encode", "Latn", 4][0] > 0
+    assert rows["decode", "Latn", 4] == (None, "its process died (out of memory?)")
+    assert rows["encode", "Cyrl", 2][0] > 0
+    assert [row["value"] > 0 for row in found["figures"] if row["tokenizer"] == "bytes"
+            and (row["on"], row["measure"]) == ("Latn", "decode")] == [True]  # fmt: skip
+
+
+def test_the_stop_watch_of_a_killed_bench_ends(own: Path) -> None:
+    code = (
+        "import os, signal, threading\n"
+        "from tokbench.throughput.isolated import Isolated\n"
+        "if __name__ == '__main__':\n"
+        "    watch = Isolated('slow_ones:Stuck', 1)\n"
+        "    print(watch._process.pid, flush=True)\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        "    watch.ask('once', 3000 * 'a')\n"
+    )
+    (own / "killed.py").write_text(code)
+    done = subprocess.run([sys.executable, "killed.py"], capture_output=True, text=True)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(30)
 
 
 def test_tables_for_programs_have_a_row_for_each_figure(own: Path, brief: None) -> None:

@@ -109,6 +109,8 @@ def _fill(found: Estimate, job: Job, out: Path, tokenizer: Tokenizer) -> None:
     counts: dict[int, float]
     if is_large(dataset.parts) and job.limit is None:
         slices, counts, size = glanced(bench)
+        if not slices:
+            raise bench.source.empty()
         found.samples, found.size = round(sum(counts.values())), round(size)
         task = job.task
         found.shards = max(
@@ -148,7 +150,7 @@ def _fill(found: Estimate, job: Job, out: Path, tokenizer: Tokenizer) -> None:
     own = peak_memory()
     table = rows * (tried.columns + 2) * costs["column"] * 3 / 2**20  # joined, scored, written
     found.memory = own + table + (workers * own if workers > 1 else 0.0)
-    found.tried = f"{tried.samples:,} samples in {tried.wall:.2g} s, {tried.cores:.1f} cores busy"
+    found.tried = f"{tried.samples:,} samples in {tried.wall:.3g} s, {tried.cores:.1f} cores busy"
     if found.state != "new":
         left = "nothing is left to do" if found.state == "finished" else found.state
         found.note = "; ".join(filter(None, (found.note, f"{left}: the time is that of all of it")))

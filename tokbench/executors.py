@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Literal, TypeVar
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from typing import Any, Literal, TypeVar
 
-from tokbench.errors import UserError
+from tokbench.errors import UserError, one_line
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -88,7 +91,7 @@ def completed(
     iterable as workers need them.
 
     Each worker starts with `begin(threads, *given)`, where `threads` is its part of the cores.
-    With one worker at most it all happens here.
+    Without `begin`, a single worker is this process.
     """
     if executor.kind == "ray":
         from tokbench import executors_ray
@@ -118,61 +121,135 @@ def _in_processes(
     """In at most so many processes, each started when there is a job for it. Ctrl-C ends them at
     once."""
     threads = max(1, (os.cpu_count() or 1) // workers)
-    context = multiprocessing.get_context("spawn")
-    others = set(multiprocessing.active_children())
+    hands: list[_Hand] = []
     following = enumerate(jobs)
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start, initargs=(threads, begin, given)
-    ) as pool:
-        running: dict[Future[Result], int] = {}
-
-        def submit() -> bool:
-            for number, job in islice(following, 1):
-                with _interrupts_ignored():
-                    running[pool.submit(_done, work, job)] = number
-                return True
-            return False
-
-        try:
-            while True:
-                while len(running) < IN_FLIGHT * workers and submit():
-                    if wait(running, 0).done:  # a job may be long in coming: results are not
-                        break
-                if not running:
-                    break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    place = running.pop(future)
-                    result = future.result()
-                    submit()
-                    yield place, result
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()  # they write no results
-            if isinstance(error, BrokenProcessPool):
-                raise UserError(
-                    "a worker process died (out of memory?); what is finished is kept: run the "
-                    "same command again, with fewer --workers"
-                ) from error
-            raise
+    try:
+        while True:
+            hand = min(hands, key=lambda hand: len(hand.numbers), default=None)
+            room = len(hands) < workers or (hand and len(hand.numbers) < IN_FLIGHT)
+            taken = next(following, None) if room else None
+            if taken:
+                if hand is None or (hand.numbers and len(hands) < workers):
+                    hand = _Hand(work, threads, begin, given)
+                    hands.append(hand)
+                hand.give(*taken)
+            busy = [hand for hand in hands if hand.numbers]
+            if not busy:
+                break
+            # A job may be long in coming: results are not kept waiting for it.
+            ready = wait([hand.connection for hand in busy], 0 if taken else None)
+            for hand in busy:
+                if hand.connection in ready:
+                    yield hand.answer()
+        for hand in hands:
+            with suppress(OSError):  # it died after its last answer
+                hand.connection.send_bytes(b"")
+    except BaseException:
+        for hand in hands:
+            hand.process.kill()  # they write no results
+        raise
+    finally:
+        for hand in hands:
+            hand.process.join()  # who called may remove what they read and write
+            hand.connection.close()
 
 
-def _start(threads: int, begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:
-    global _refusal
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+class _Hand:
+    """A worker process, and the numbers of the jobs it has, in order.
+
+    Each has a pipe of its own: where several share one, as in `concurrent.futures`, a worker that
+    is killed while it sends leaves the others, and this process, waiting for ever.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[T], Result],
+        threads: int,
+        begin: Callable[..., None] | None,
+        given: tuple[object, ...],
+    ):
+        context = multiprocessing.get_context("spawn")
+        self.numbers: deque[int] = deque()
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=_serve, args=(other, work, threads, begin, given))
+        with _interrupts_ignored():
+            self.process.start()
+        other.close()
+
+    def give(self, number: int, job: object) -> None:
+        """One more job."""
+        self.numbers.append(number)
+        with _deaths_told():
+            self.connection.send_bytes(pickle.dumps(job))
+
+    def answer(self) -> tuple[int, Any]:
+        """Number and result of its oldest job; raises what that raised."""
+        with _deaths_told():
+            result, error = self.connection.recv()
+        if error is not None:
+            raise error
+        return self.numbers.popleft(), result
+
+
+@contextmanager
+def _deaths_told() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise UserError(
+            "a worker process died (out of memory?); what is finished is kept: run the "
+            "same command again, with fewer --workers"
+        ) from error
+
+
+def _serve(
+    connection: Connection,
+    work: Callable[[Any], Any],
+    threads: int,
+    begin: Callable[..., None] | None,
+    given: tuple[object, ...],
+) -> None:
+    """A worker: does the jobs that come, in order, until there is an empty one."""
+    jobs: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
+    refusal: UserError | None = None
     try:
         started(threads, begin, given)
-    except UserError as error:  # raised by its first job: a failed start would break the pool
-        _refusal = error
+    except UserError as error:
+        refusal = error
+    while job := jobs.get():
+        try:
+            if refusal:
+                raise refusal
+            answer = pickle.dumps((result_of(work, pickle.loads(job)), None))
+        except BaseException as error:  # a panic of a library in Rust is no Exception
+            answer = pickle.dumps((None, error))
+        with suppress(OSError):  # who asked is gone
+            connection.send_bytes(answer)
 
 
-_refusal: UserError | None = None
+def _receive(connection: Connection, jobs: SimpleQueue[bytes]) -> None:
+    """Take jobs while others are worked on, so that nobody who sends them waits. A worker whose
+    parent was killed ends too."""
+    try:
+        while True:
+            jobs.put(connection.recv_bytes())
+    except (EOFError, OSError):
+        os._exit(1)
 
 
-def _done(work: Callable[[T], Result], job: T) -> Result:
-    if _refusal:
-        raise _refusal
-    return work(job)
+def result_of(work: Callable[[T], Result], job: T) -> Result:
+    """A job's result, in a worker. What it raises can be carried to who gave it the job, with
+    the place it comes from: not every exception can be pickled and made again."""
+    try:
+        return work(job)
+    except BaseException as error:
+        error.add_note(f"In a worker:\n{traceback.format_exc()}")
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raise RuntimeError(f"{type(error).__name__}: {one_line(error)}") from error
+        raise
 
 
 def started(threads: int, begin: Callable[..., None] | None, given: tuple[object, ...]) -> None:
@@ -194,11 +271,3 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed ends too, instead of waiting for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

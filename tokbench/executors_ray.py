@@ -8,7 +8,6 @@ dies, with its machine or alone, is replaced, and its jobs are done again elsewh
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections import Counter, deque
@@ -18,10 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokbench.errors import UserError, one_line
-from tokbench.executors import IN_FLIGHT, Executor, Unready, started
-from tokbench.files import PACKAGE, sha256
+from tokbench.executors import IN_FLIGHT, Executor
 from tokbench.ray_connection import connected, shares
-from tokbench.record import versions
+from tokbench.ray_worker import Refused, Worker, identity
 
 ATTEMPTS = 3
 """How often a job is tried before it counts as failed."""
@@ -33,49 +31,6 @@ START = float(os.environ.get("TOKBENCH_RAY_START", "120"))
 """Seconds to wait for a first worker; a cluster that has to start machines may need more."""
 
 _CARRIED = ("TOKBENCH_DATA", "TOKBENCH_WEIGHTS", "TOKBENCH_CACHE", "TOKBENCH_REFERENCE")
-
-
-class Refused(NamedTuple):
-    """A `UserError` of a worker, as data. final: it could not be made ready for its job."""
-
-    why: str
-    final: bool = True
-
-
-class Worker:
-    """The actor. `begin` makes it ready for a job's shards; `work` does one."""
-
-    def __init__(self, folder: str, path: list[str], variables: dict[str, str]):
-        with suppress(OSError):
-            os.chdir(folder)  # relative paths mean the same here, where the folder is there
-        sys.path += [place for place in path if place not in sys.path]  # adapters of one's own
-        for name, value in variables.items():
-            os.environ.setdefault(name, value)  # a machine may have places of its own
-
-    def about(self) -> dict[str, str]:
-        """What a score could depend on, and where this is."""
-        return {"machine": socket.gethostname()} | identity()
-
-    def begin(self, threads: int, given: tuple[Any, ...]) -> Refused | None:
-        begin, arguments = given
-        try:
-            started(threads, begin, arguments)
-        except UserError as error:
-            return Refused(str(error))
-        return None
-
-    def work(self, work: Callable[[Any], Any], job: Any) -> Any:
-        try:
-            return work(job)
-        except UserError as error:
-            return Refused(str(error), isinstance(error, Unready))
-
-
-def identity() -> dict[str, str]:
-    """Versions of tokbench, its source as it lies there, and the packages it computes with."""
-    source = sorted([*PACKAGE.rglob("*.py"), *PACKAGE.glob("*.c")])
-    digest = sha256(*(piece for path in source for piece in (path.name, path.read_bytes())))
-    return versions() | {"tokbench's source": digest[:12]}
 
 
 def completed(
@@ -225,23 +180,24 @@ class Pool:
                 since = time.monotonic()
                 for other in hand.calls:  # they had not begun
                     jobs.back(other)
-                deaths += call.number < 0
+                if call.number >= 0:
+                    jobs.failed_once(call, value)
+                    continue
+                deaths += 1
                 if deaths >= ATTEMPTS * self.count:
                     raise UserError(f"Ray: workers die as they start: {value}")
-            if call.number == ABOUT and not lost:
+            elif call.number < 0 and isinstance(value, BaseException):
+                raise value
+            elif call.number == ABOUT:
                 self._refuse_unlike(hand, value)
                 self._begun(hand, given)
-            elif call.number == BEGIN and not lost:
-                if isinstance(value, BaseException):
-                    raise value
-                if isinstance(value, Refused):
-                    raise UserError(f"worker on {hand.machine}: {value.why}")
-                hand.ready, deaths = True, 0
-            elif call.number >= 0 and not lost and isinstance(value, Refused) and value.final:
+            elif isinstance(value, Refused) and value.final:
                 raise UserError(f"worker on {hand.machine}: {value.why}")
-            elif call.number >= 0 and (lost or isinstance(value, Refused | BaseException)):
+            elif call.number == BEGIN:
+                hand.ready, deaths = True, 0
+            elif isinstance(value, Refused | BaseException):
                 jobs.failed_once(call, value)
-            elif call.number >= 0:
+            else:
                 yield call.number, value
 
     def _answer(self, seconds: float) -> tuple[_Hand, Any, bool] | None:

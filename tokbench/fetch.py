@@ -7,13 +7,12 @@ import http.client
 import json
 import shutil
 import tarfile
-import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tokbench.errors import UserError, one_line
@@ -26,62 +25,83 @@ def fetch_dataset(manifest: Manifest, split: str) -> Path:
     """Bring a split's files into the cache and return their folder.
 
     A download is verified and unpacked aside, then moved into place: an interrupted fetch
-    leaves nothing that could be mistaken for data.
+    leaves nothing that could be mistaken for data. One process fetches; others that want the
+    same wait for it.
     """
+    from tokbench.dataset import find_files
+
     target = cache_dir() / "data" / manifest.name
     if manifest.hub is not None:
-        return _fetch_hub(manifest, manifest.hub, split, target / split)
-    if manifest.get is not None:
-        return _fetch_url(manifest, manifest.get, target)
-    raise UserError(
-        f"{manifest.name}: nothing to fetch: {manifest.note or 'it is made on this machine'}"
-    )
-
-
-def _fetch_url(manifest: Manifest, get: Get, target: Path) -> Path:
-    with _scratch(target.parent) as scratch:
-        archive = scratch / (Path(urllib.parse.urlsplit(get.url).path).name or "download")
-        digest = hashlib.sha256()
-        try:
-            with urllib.request.urlopen(get.url, timeout=60) as answer, archive.open("wb") as file:
-                while piece := answer.read(1 << 20):
-                    digest.update(piece)
-                    file.write(piece)
-                promised = answer.headers.get("Content-Length")
-                if promised is not None and file.tell() != int(promised):
-                    raise OSError(f"cut short after {file.tell():,} of {int(promised):,} bytes")
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = one_line(getattr(error, "reason", None) or error)
-            raise UserError(
-                f"{manifest.name}: cannot fetch {get.url} ({reason}); "
-                "put the files under TOKBENCH_DATA by hand, or try again with a network"
-            ) from error
-        if get.sha256 is not None and digest.hexdigest() != get.sha256:
-            raise UserError(
-                f"{manifest.name}: {get.url} has SHA-256 {digest.hexdigest()[:12]}…, "
-                f"the manifest says {get.sha256[:12]}…; nothing was kept"
-            )
-        unpacked = _unpack(archive, get, scratch / "unpacked")
-        _replace(target, unpacked)
+        target /= split
+    elif manifest.get is None:
+        raise UserError(
+            f"{manifest.name}: nothing to fetch: {manifest.note or 'it is made on this machine'}"
+        )
+    with _turn(target) as scratch:
+        if find_files(manifest, split):  # fetched by another process meanwhile
+            return target
+        if manifest.hub is not None:
+            folder = _fetch_hub(manifest, manifest.hub, split, target)
+        elif manifest.get is not None:
+            folder = _fetch_url(manifest, manifest.get, scratch)
+        _replace(target, folder, scratch)
     return target
 
 
 @contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
-    """A folder of our own beside the target, gone afterwards."""
+def _turn(target: Path) -> Iterator[Path]:
+    """Nobody else fetches the target meanwhile. An empty folder of our own beside it, gone
+    afterwards."""
+    import filelock
+
+    scratch = target.with_name(f".{target.name}.fetch")
+    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(dir=parent, prefix=".fetch-")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except OSError as error:
-        raise UserError(f"{parent}: cannot write: {error.strerror or one_line(error)}") from error
-    with scratch as name:
-        yield Path(name)
+        reason = error.strerror or one_line(error)
+        raise UserError(f"{target.parent}: cannot write: {reason}") from error
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)  # of a fetch that was killed
+        scratch.mkdir()
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()  # while it is held: who waits for it looks again
+        lock.release()
 
 
-def _replace(target: Path, folder: Path) -> None:
+def _fetch_url(manifest: Manifest, get: Get, scratch: Path) -> Path:
+    archive = scratch / (Path(urllib.parse.urlsplit(get.url).path).name or "download")
+    digest = hashlib.sha256()
+    try:
+        with urllib.request.urlopen(get.url, timeout=60) as answer, archive.open("wb") as file:
+            while piece := answer.read(1 << 20):
+                digest.update(piece)
+                file.write(piece)
+            promised = answer.headers.get("Content-Length")
+            if promised is not None and file.tell() != int(promised):
+                raise OSError(f"cut short after {file.tell():,} of {int(promised):,} bytes")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = one_line(getattr(error, "reason", None) or error)
+        raise UserError(
+            f"{manifest.name}: cannot fetch {get.url} ({reason}); "
+            "put the files under TOKBENCH_DATA by hand, or try again with a network"
+        ) from error
+    if get.sha256 is not None and digest.hexdigest() != get.sha256:
+        raise UserError(
+            f"{manifest.name}: {get.url} has SHA-256 {digest.hexdigest()[:12]}…, "
+            f"the manifest says {get.sha256[:12]}…; nothing was kept"
+        )
+    return _unpack(archive, get, scratch / "unpacked")
+
+
+def _replace(target: Path, folder: Path, scratch: Path) -> None:
     try:
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(scratch / "before")
         folder.rename(target)
     except OSError as error:
         raise UserError(f"{target}: cannot write: {error.strerror or one_line(error)}") from error
@@ -154,8 +174,7 @@ def _fetch_hub(manifest: Manifest, hub: Hub, split: str, target: Path) -> Path:
                 f"{type(error).__name__}: {one_line(error)}.{gate}"
             ) from error
         atomic_write(path, "".join(content).encode())
-    _replace(target, waiting)
-    return target
+    return waiting
 
 
 def _json_line(text: str | None) -> str:

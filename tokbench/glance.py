@@ -17,13 +17,13 @@ LARGE, FILES = 256 << 20, 5_000
 """Bytes of a set, and files of a folder, above which a plan does not read it."""
 
 BUDGET, LEAST = 2.0, 16
-"""Seconds spent on all groups, and slices of all that are read however long it takes: files are
-read in pieces, by which the first slices do not tell how far."""
+"""Seconds spent on all groups, and slices of all streams that are read however long it takes:
+files are read in pieces, by which the first slices do not tell how far."""
 
 
 def is_large(parts: Sequence[Part]) -> bool:
     """Would it take long to read?"""
-    counts = [len(part.items) for part in parts if isinstance(part, ItemsPart)]
+    counts = [len(part.items) * part.dear for part in parts if isinstance(part, ItemsPart)]
     streams = (part.size() for part in parts if not isinstance(part, ItemsPart))
     return sum(counts) > FILES or sum(streams) > LARGE
 
@@ -39,6 +39,7 @@ def glanced(bench: Bench) -> tuple[list[Slice], dict[int, float], float]:
     for number, part in enumerate(source.parts):
         began = time.perf_counter()
         own: list[Slice] = []
+        least = 1.0 if isinstance(part, ItemsPart) else LEAST / len(source.parts)
         with sources.noted() as files:
             pieces = part.slices(
                 number, min(most, task.shard_samples), min(most_bytes, task.shard_bytes), None
@@ -46,8 +47,7 @@ def glanced(bench: Bench) -> tuple[list[Slice], dict[int, float], float]:
             share = 1.0
             for piece in pieces:
                 own.append(piece)
-                enough = len(own) >= LEAST / len(source.parts)
-                if enough and time.perf_counter() - began > BUDGET / len(source.parts):
+                if len(own) >= least and time.perf_counter() - began > BUDGET / len(source.parts):
                     share = _share(part, own, files)  # before the files are closed
                     break
         slices += own

@@ -51,7 +51,7 @@ def _files(path: Any) -> Iterator[Any]:
     if path.is_file():
         yield path
     elif is_remote(path):
-        yield from (path / entry.path for entry in islice(below(path), FIRST))
+        yield from (path / entry.path for entry in islice(below(path, again=True), FIRST))
     else:
         yield from map(path.joinpath, walk(path))
 

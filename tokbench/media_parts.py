@@ -63,7 +63,12 @@ class Item:
 
 
 class ItemsPart(MediaPart):
-    """Samples that can each be read by number: files, or what a seed makes."""
+    """Samples that can each be read by number: files, or what a seed makes.
+
+    dear: how many files of this machine one of them is like, in the time to look at it.
+    """
+
+    dear = 1
 
     def __init__(self, group: str, modality: str, items: Sequence[Item]):
         super().__init__(group, modality)

@@ -90,7 +90,11 @@ class Source:
         if waiting:
             yield tuple(waiting)
         if not found:
-            raise UserError(f"{self.dataset.name}:{self.dataset.split}: the dataset is empty")
+            raise self.empty()
+
+    def empty(self) -> UserError:
+        """The refusal of a dataset without samples."""
+        return UserError(f"{self.dataset.name}:{self.dataset.split}: the dataset is empty")
 
     def read(self, piece: Slice) -> TextBatch:
         """The samples of one slice."""

@@ -37,13 +37,16 @@ def connected(executor: Executor) -> Any:
         if _address in (None, wanted):  # None: whoever uses tokbench as a library has connected
             return ray
         ray.shutdown()
-    quiet: dict[str, Any] = {"logging_level": "CRITICAL", "log_to_driver": False}
+    how: dict[str, Any] = {"address": executor.address}
     if executor.address:
         _refuse_silence(executor.address)
-        ray.init(address=executor.address, **quiet)
     else:
         cores = executor.workers or os.cpu_count() or 1
-        ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+        how = {"address": "local", "num_cpus": cores, "include_dashboard": False}
+    try:
+        ray.init(**how, logging_level="CRITICAL", log_to_driver=False)
+    except Exception as error:  # too long a TMPDIR for its sockets, a full disk, other versions
+        raise UserError(f"--executor ray: Ray cannot start: {one_line(error)}") from error
     # Its notices of dead workers go to stdout, among our tables and JSON: they are told here.
     with suppress(ImportError):
         vars(import_module("ray._private.worker"))["_worker_logs_enabled"] = False

@@ -42,6 +42,7 @@ class RemotePath:
         self.plain_web = url.startswith(("http://", "https://"))
         self.name = PurePosixPath(self.path).name or self.path
         self.suffix, self.stem = PurePosixPath(self.name).suffix, PurePosixPath(self.name).stem
+        self.listings: dict[str, dict[str, tuple[bool, int, str]]] = {}  # see `remote_folders`
 
     def __str__(self) -> str:
         return self._url

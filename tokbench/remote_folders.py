@@ -26,6 +26,11 @@ DECODED = 16
 """Decoded bytes for each coded one, about: slices are cut by it, as no header is read for that."""
 
 
+UNTAGGED = 50
+"""Files here that are looked at in the time that one takes of which the listing gives no tag: it
+is asked for, and read for its fingerprint."""
+
+
 class Entry(NamedTuple):
     """A file below a folder: its path within it, its bytes (0 where the store does not say) and
     its tag (likewise empty)."""
@@ -35,29 +40,39 @@ class Entry(NamedTuple):
     tag: str
 
 
-def below(root: RemotePath) -> Iterator[Entry]:
+def below(root: RemotePath, again: bool = False) -> Iterator[Entry]:
     """The files below a folder, in the order of `listing.walk`; the file itself where `root` is
-    one. The entries of one folder are held at a time."""
+    one. The entries of one folder are held at a time; with `again`, of all that are gone through,
+    until that is done again: a store takes a request for every thousand files."""
     if root.is_file():
         yield Entry(root.name, size_of(root), tag_of(root.info))
     else:
-        yield from _below(root, root.path, "")
+        yield from _below(root, root.path, "", again)
 
 
-def _below(root: RemotePath, folder: str, before: str) -> Iterator[Entry]:
-    found: dict[str, tuple[bool, Entry]] = {}
-    for entry in root.entries(folder):
-        name = str(entry["name"]).rstrip("/").removeprefix(f"{folder}/")
-        if not name or "/" in name or "?" in name:  # the folder's own mark; an index's sorting
-            continue
-        size = int(entry.get("size") or 0)
-        found[name] = entry["type"] == "directory", Entry(before + name, size, tag_of(entry))
+def _below(root: RemotePath, folder: str, before: str, again: bool) -> Iterator[Entry]:
+    found = _entries(root, folder, again)
     for name in sorted(found):
-        is_folder, file = found[name]
+        is_folder, size, tag = found[name]
         if is_folder:
-            yield from _below(root, f"{folder}/{name}", f"{before}{name}/")
+            yield from _below(root, f"{folder}/{name}", f"{before}{name}/", again)
         else:
-            yield file
+            yield Entry(before + name, size, tag)
+
+
+def _entries(root: RemotePath, folder: str, again: bool) -> dict[str, tuple[bool, int, str]]:
+    """Of each name in a folder: is it a folder, its bytes and its tag."""
+    found = root.listings.pop(folder, None)
+    if found is None:
+        found = {}
+        for entry in root.entries(folder):
+            name = str(entry["name"]).rstrip("/").removeprefix(f"{folder}/")
+            if name and "/" not in name and "?" not in name:  # else its mark; an index's sorting
+                size = int(entry.get("size") or 0)
+                found[name] = entry["type"] == "directory", size, tag_of(entry)
+    if again:
+        root.listings[folder] = found
+    return found
 
 
 class FolderPart(ItemsPart):
@@ -73,6 +88,7 @@ class FolderPart(ItemsPart):
         base = root.parent if root.is_file() else root
         files = Files(cast(Path, base), self._listed(root, said))
         super().__init__(group, coded.modality, Made(files, self._item))
+        self.dear = 1 if self._tagged else UNTAGGED
 
     def fingerprint(self) -> str:
         return self._tags.hexdigest() if self._tagged else super().fingerprint()
@@ -106,9 +122,7 @@ class FolderPart(ItemsPart):
             raise UserError(f"{root / NAME}: no file '{name}'{hint}")
 
     def _notes(self, root: RemotePath) -> dict[str, dict[str, Any]]:
-        if root.is_file() or not any(
-            str(entry["name"]).endswith(f"/{NAME}") for entry in root.entries(root.path)
-        ):
+        if root.is_file() or NAME not in _entries(root, root.path, again=True):
             return {}
         path = root / NAME
         try:

@@ -14,7 +14,7 @@ from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence
 from tokbench.files import atomic_write, sha256, slug
 from tokbench.plan import Shard
-from tokbench.record import Record
+from tokbench.record import Record, read_record
 from tokbench.results import make_record
 from tokbench.samples import samples_parquet
 from tokbench.types import Tokenizer
@@ -127,14 +127,22 @@ class Run:
     def filed(self, evidence: Evidence) -> Record:
         """The record, written with its samples; the shards' files are gone then."""
         if evidence.rows == 0:
-            shutil.rmtree(self.folder / "shards")  # nothing to go on from
+            self._drop_shards()  # nothing to go on from
         record = make_record(self.bench, evidence, time.perf_counter() - self._started)
         samples = samples_parquet(evidence, self.bench.dataset.groups)
         record.evidence = sha256(samples)
         atomic_write(self.folder / "samples.parquet", samples)
         atomic_write(self.path, record.to_json())
-        shutil.rmtree(self.folder / "shards")
+        self._drop_shards()
         return record
+
+    def filed_before(self) -> Record:
+        """The record that is there; shards of a run that was killed as it ended go."""
+        self._drop_shards()
+        return read_record(self.path)
+
+    def _drop_shards(self) -> None:
+        shutil.rmtree(self.folder / "shards", ignore_errors=True)
 
     def _tell(self) -> None:
         if self._progress:

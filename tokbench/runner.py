@@ -9,7 +9,7 @@ from pathlib import Path
 from tokbench.bench import Job
 from tokbench.evidence import Evidence
 from tokbench.executors import SERIAL, Executor
-from tokbench.record import Record, read_record
+from tokbench.record import Record
 from tokbench.run import Bar, Progress, Run, unseen
 from tokbench.types import Tokenizer
 
@@ -59,5 +59,5 @@ def _alone(run: Run, again: bool, bar: Bar) -> tuple[Record, Path]:
     with closing(run):
         run.hold(bar)
         if run.finished and not again:
-            return read_record(run.path), run.path
+            return run.filed_before(), run.path
         return run.filed(Evidence.joined(run.alone())), run.path

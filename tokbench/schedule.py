@@ -7,6 +7,7 @@ one job's tokenizer and data, and lets them go when it gets a shard of another.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +19,7 @@ from tokbench.bench import Bench, Job, open_bench
 from tokbench.errors import UserError
 from tokbench.executors import Executor, Unready
 from tokbench.plan import Shard
-from tokbench.record import Record, read_record
+from tokbench.record import Record
 from tokbench.remote import is_url
 from tokbench.run import Bar, Run
 from tokbench.types import Tokenizer
@@ -58,6 +59,7 @@ class Schedule:
         self._paths: list[Path] = []
         self._found: dict[Path, Record] = {}
         self._open: dict[Path, Run] = {}
+        self._codes: list[str] = []
         self._following: Run | None = None
         self._refused: UserError | None = None
 
@@ -98,13 +100,16 @@ class Schedule:
                     return None
                 run = Run(*following, self._out)
                 self._paths.append(run.path)
+                if run.job.codes not in self._codes:
+                    self._codes.append(run.job.codes)
+                    self._drop_codes()
                 if run.path in self._paths[:-1]:
                     continue
                 run.hold(self._bar)
                 self._open[run.path] = run
                 if self._again or not run.finished:
                     return run
-                self._end(run, read_record(run.path))
+                self._end(run, run.filed_before())
             except UserError as error:
                 self._refused = error
         return None
@@ -139,11 +144,24 @@ class Schedule:
             self._end(run, run.filed(run.joined()))
         except UserError as error:
             self._refused = self._refused or error
-            self._open.pop(run.path).close()
+            self._close(run)
 
     def _end(self, run: Run, record: Record) -> None:
         self._found[run.path] = record
+        self._close(run)
+
+    def _close(self, run: Run) -> None:
         self._open.pop(run.path).close()
+        self._drop_codes()
+
+    def _drop_codes(self) -> None:
+        """Remove the codes of tokenizers that are done: there may be thousands in a call, and the
+        tasks of each follow one another."""
+        used = {run.job.codes for run in self._open.values()}
+        for folder in [each for each in self._codes[:-1] if each not in used]:
+            self._codes.remove(folder)
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 # In a worker

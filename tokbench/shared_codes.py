@@ -7,13 +7,45 @@ the encoder took, so that every record states the encoder's speed and none its r
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from tokbench.files import cache_write, sha256
+from tokbench.files import cache_dir, cache_write, sha256
 from tokbench.types import Codes, Ragged
+
+
+@contextmanager
+def codes_folder() -> Iterator[Path]:
+    """A folder of this call alone in the cache, gone after it. Those that killed calls have left
+    go first: nobody holds their lock."""
+    from filelock import FileLock, Timeout
+
+    place = cache_dir() / "codes"
+    for left in place.glob("*.lock"):
+        with suppress(OSError, Timeout), FileLock(left, timeout=0):
+            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+            left.unlink()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{tempfile.mkdtemp(dir=place)}.lock")
+        lock.acquire()
+    except OSError:
+        yield place / "none"  # a cache that cannot be written costs time only
+        return
+    folder = Path(lock.lock_file).with_suffix("")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 class SharedCodes:

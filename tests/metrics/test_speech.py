@@ -192,6 +192,7 @@ def test_the_model_of_a_vocabulary_by_hand():
         ("pesq", {"band": "xb"}, "choose wb or nb"),
         ("wer", {"recogniser": "sphinx"}, "choose pocketsphinx or a Whisper"),
         ("wer", {"vocabulary": "shut"}, "choose open or note"),
+        ("cer", {"recogniser": "openai/whisper-tiny", "vocabulary": "note"}, "take pocketsphinx"),
         ("visqol", {"model": "music"}, "choose speech or audio"),
     ],
 )

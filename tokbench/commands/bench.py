@@ -234,7 +234,7 @@ def _notes(found: list[Timing]) -> None:
     for timing in found:
         if timing.note and timing.measure != "growth":
             said.setdefault(f"{timing.tokenizer}: {timing.note}", []).append(
-                f"{timing.measure} {timing.on}"
+                f"{timing.measure} {timing.on}".rstrip()
             )
     for note, where in said.items():
         print(f"{note} ({', '.join(dict.fromkeys(where))})")

@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,6 +20,7 @@ from tokbench.executors import Executor
 from tokbench.record import Record, plain
 from tokbench.run import Bar, Progress
 from tokbench.runner import evaluate_all
+from tokbench.shared_codes import codes_folder
 from tokbench.specs import expanded, load_tokenizer, resolve
 from tokbench.suites import suite
 from tokbench.task import Task, load_task, with_option, with_reference
@@ -74,9 +74,8 @@ def measure_each(
             asked.append(job.spec)
             yield job, tokenizer
 
-    scratch = tempfile.TemporaryDirectory(prefix="tokbench-codes-", ignore_cleanup_errors=True)
-    with scratch as folder, progress_bars() as bar:
-        jobs = _jobs(list(found), options, given, executor, Path(folder))
+    with codes_folder() as folder, progress_bars() as bar:
+        jobs = _jobs(list(found), options, given, executor, folder)
         again = getattr(options, "again", False)
         records = evaluate_all(noted(jobs), Path(options.out), executor, again, bar)
     for spec, pair in zip(asked, records, strict=True):

@@ -132,7 +132,8 @@ def duration(seconds: float | None) -> str:
     """`3.2 s`, `12 min`, `5.1 h`, `8.2 d`."""
     if seconds is None:
         return "—"
-    for unit, size, most in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
-        if seconds / size < most:
-            return f"{seconds / size:.2g} {unit}"
-    return f"{seconds / 86400:,.2g} d"
+    units = (("s", 1, 120.0), ("min", 60, 120.0), ("h", 3600, 48.0), ("d", 86400, float("inf")))
+    unit, value = next(
+        (unit, seconds / size) for unit, size, most in units if seconds < most * size
+    )
+    return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"

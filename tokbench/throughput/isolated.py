@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -25,6 +26,10 @@ class TooLong(Exception):
 
 class Raised(Exception):
     """What the tokenizer raised, in one line."""
+
+
+class Died(Raised):
+    """Its process is gone."""
 
 
 class Isolated:
@@ -55,7 +60,7 @@ class Isolated:
             kind, answer = self._connection.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             self.close()
-            raise Raised("its process died (out of memory?)") from error
+            raise Died("its process died (out of memory?)") from error
         if kind == "user":
             raise UserError(answer)
         if kind == "raised":
@@ -75,6 +80,39 @@ class Isolated:
         self.close()
 
 
+class Lane:
+    """One tokenizer in its process, which is started anew where it had to be stopped."""
+
+    def __init__(self, spec: str, name: str, threads: int):
+        self.spec, self.name, self.threads = spec, name, threads
+        self.meter: Isolated | None = None
+        self.loads: list[tuple[float, float]] = []
+        self._lost = ""
+
+    def ask(self, method: str, *arguments: object, within: float | None = None) -> Any:
+        """As `Isolated.ask`. What is asked of samples that went with a process says why they
+        did."""
+        if self._lost and method not in ("take", "once"):
+            raise Raised(self._lost)
+        if self.meter is None:
+            self.meter = Isolated(self.spec, self.threads)
+            self.loads.append(self.meter.ask("load"))
+        try:
+            limit = {} if within is None else {"within": within}
+            answer = self.meter.ask(method, *arguments, **limit)
+        except (TooLong, Died) as error:
+            self.meter, self._lost = None, str(error)
+            raise
+        if method == "take":
+            self._lost = ""
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        if self.meter is not None:
+            self.meter.close()
+
+
 @contextmanager
 def _variables(threads: int) -> Iterator[None]:
     """The libraries' own variables, as a process that starts now will see them."""
@@ -90,8 +128,17 @@ def _variables(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _end_with_parent() -> None:
+    """One whose parent was killed ends too, however long its tokenizer would go on."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _serve(connection: Connection, spec: str, threads: int) -> None:
     """Answer until the other end closes."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees Ctrl-C and ends this process
     from tokbench.throughput.meter import Meter
 

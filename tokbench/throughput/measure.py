@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokbench.throughput.inputs import ADVERSARIAL, Corpus
-from tokbench.throughput.isolated import PATIENCE, Isolated, Raised, TooLong
+from tokbench.throughput.isolated import PATIENCE, Lane, Raised, TooLong
 from tokbench.throughput.spread import Spread, exponent, median, quantile
 
 TOGETHER = 1024
@@ -80,31 +80,6 @@ class Timing:
             yield unit, Spread(amount / spent.value, low, high, spent.n)
 
 
-class Lane:
-    """One tokenizer in its process, which is started anew where it had to be stopped."""
-
-    def __init__(self, spec: str, name: str, threads: int):
-        self.spec, self.name, self.threads = spec, name, threads
-        self.meter: Isolated | None = None
-        self.loads: list[tuple[float, float]] = []
-
-    def ask(self, method: str, *arguments: object, within: float | None = None) -> Any:
-        if self.meter is None:
-            self.meter = Isolated(self.spec, self.threads)
-            self.loads.append(self.meter.ask("load"))
-        try:
-            limit = {} if within is None else {"within": within}
-            return self.meter.ask(method, *arguments, **limit)
-        except TooLong:
-            self.meter = None
-            raise
-
-    def close(self) -> None:
-        """End the process."""
-        if self.meter is not None:
-            self.meter.close()
-
-
 Progress = Callable[[int, int], None]
 
 
@@ -142,7 +117,7 @@ def timings(
                 another()
             found += _batches(lanes, work, settings)
             for lane in lanes:
-                found.append(_plain(lane, "peak-memory", [lane.ask("peak")], "MiB"))
+                found.append(_peak(lane))
                 loads[lane.name] += lane.loads
             another()
     if text:
@@ -166,8 +141,13 @@ def timings(
     return found
 
 
-def _plain(lane: Lane, measure: str, values: list[float], unit: str) -> Timing:
-    return Timing(lane.name, measure, threads=lane.threads, spread=median(values), unit=unit)
+def _peak(lane: Lane) -> Timing:
+    timing = Timing(lane.name, "peak-memory", threads=lane.threads, unit="MiB")
+    try:
+        timing.spread = median([lane.ask("peak")])
+    except Raised as error:
+        timing.note = str(error)
+    return timing
 
 
 Alone = dict[tuple[str, str], list[float]]
@@ -205,9 +185,10 @@ def _corpus(
     if lanes[0].threads == 1:
         for lane, corpus in taken.items():
             try:
-                alone[lane.name, corpus.domain] += lane.ask("latencies", TURNS, settings.cap)
+                seconds = lane.ask("latencies", TURNS, settings.cap)
             except (Raised, TooLong):
                 continue  # said of the corpus itself where it fails at all
+            alone[lane.name, corpus.domain] += seconds
 
 
 def _about(lane: Lane, corpus: Corpus, batch: int) -> dict[str, Any]:
@@ -306,7 +287,7 @@ def _growth(lane: Lane, cap: float) -> Iterator[Timing]:
             grown = 2.0 if len(sizes) < 2 else max(2.0, seconds[-1] / seconds[-2])
             if seconds[-1] * grown > cap and size < LARGEST:
                 note = (
-                    f"stopped at {size >> 10:,} KiB ({seconds[-1]:.2g} s): the next is over the cap"
+                    f"stopped at {size >> 10:,} KiB ({seconds[-1]:.3g} s): the next is over the cap"
                 )
                 break
             size *= 2

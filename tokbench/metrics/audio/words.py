@@ -135,6 +135,8 @@ class WER(Probed):
                 "recogniser: choose pocketsphinx or a Whisper (openai/whisper-small, or a "
                 f"folder), not '{recogniser}'"
             )
+        if vocabulary == "note" and recogniser != "pocketsphinx":
+            raise ValueError(f"vocabulary: {recogniser} cannot be held to one; take pocketsphinx")
         self.recogniser, self.vocabulary = recogniser, vocabulary
         self.statistics = (f"heard?recogniser={recogniser}&vocabulary={vocabulary}",)
         self._column = column_name(recogniser, vocabulary)
