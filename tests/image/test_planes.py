@@ -23,6 +23,7 @@ MEASURES = {
     "ms-ssim": multiscale.ms_ssim,
     "ms-ssim-luma": lambda e: multiscale.ms_ssim(e, on="luma"),
     "seams": lambda e: steps_of(e.inputs[0], e.outputs[0], 16),
+    "largest": lambda e: planes.largest_error(e.inputs[0], e.outputs[0]),
     "likeness": lambda e: likeness(e.inputs[0], e.outputs[0]),
 }
 
@@ -47,7 +48,7 @@ def test_as_of_the_whole(monkeypatch, name, size):
     monkeypatch.setattr(planes, "STRIP", 1)  # rows of a strip: the least
     assert len(list(planes.strips(*size))) > 3
     in_strips = MEASURES[name](both)
-    if name in ("seams", "likeness"):
+    if name in ("seams", "likeness", "largest"):
         assert in_strips == whole
     else:  # the evidence, to the last bit
         for column, values in whole.columns.items():
