@@ -6,10 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from mocks.command import called, refused
 from mocks.evidence import make_task
 
 from tokbench.bench import Bench, Job
 from tokbench.dataset import open_dataset
+from tokbench.demands import answered
 from tokbench.errors import UserError
 from tokbench.runner import evaluate
 from tokbench.submission import check_record
@@ -92,3 +94,50 @@ def test_it_measures_data_of_ones_own(tmp_path: Path, parallel) -> None:
 def test_a_language_without_data_says_which_have_some() -> None:
     with pytest.raises(UserError, match=r"no data in 'glg_Latn' here.*tur_Latn.*data fetch flores"):
         suite("text-glg_Latn")
+
+
+def test_a_suite_leaves_out_what_other_data_cannot_answer(tmp_path: Path) -> None:
+    path = tmp_path / "my.txt"
+    path.write_text("one line\nanother\n", encoding="utf-8")
+    for depth in ("text", "text-depth"):
+        kept, lines = answered(suite(depth), open_dataset(str(path)))
+        names = {task.name for task in kept}
+        if depth == "text":  # python-stdlib and executables ask less than numbers
+            assert names == {"numbers"}
+            assert "cldr-names, parallel-mini: metric 'premium' needs parallel data" in lines[0]
+            assert lines[1] == (
+                "left out python-stdlib, executables: every metric is in numbers too"
+            )
+        else:
+            assert names == {"vocabulary", "information", "robustness", "ambiguity"}
+            (line,) = lines
+            assert "morphology, morphology-spaced: metric 'scored-words' needs words with" in line
+
+
+def test_of_equal_tasks_the_first_is_kept(parallel) -> None:
+    dataset = open_dataset(str(parallel(deu_Latn=["Haus"], eng_Latn=["house"])))
+    kept, _ = answered(suite("text"), dataset)
+    assert [task.name for task in kept] == ["cldr-names", "numbers"]
+    spaced = msgspec.structs.replace(kept[0], name="other", unit="joined")
+    assert len(answered([*kept, spaced], dataset)[0]) == 3  # of other samples
+
+
+def test_gold_is_asked_for_before_anything_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "my.txt"
+    path.write_text("evler\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"task morphology: .*gold segmentation"):
+        answered([load_task("morphology")], open_dataset(str(path)))
+    out = tmp_path / "runs"
+    done = called("eval", "bytes", "--task", "morphology", "--data", path, "--out", out)
+    refused(done, "needs words with a gold segmentation")
+    assert not out.exists()
+
+
+def test_what_is_left_out_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "my.txt"
+    path.write_text("one line\nanother\n", encoding="utf-8")
+    done = called(
+        "eval", "bytes", "codepoints", "--suite", "text", "--data", path, "--out", tmp_path / "runs"
+    )
+    assert done.code == 0 and done.err.count("left out cldr-names, parallel-mini: ") == 1
+    assert done.out.count("record: ") == 2

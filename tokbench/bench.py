@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from tokbench import demands
 from tokbench.dataset import Dataset, open_dataset
 from tokbench.derived import of_the_tokenizer
-from tokbench.errors import UserError, near, one_line
+from tokbench.errors import UserError, one_line
 from tokbench.evidence import Evidence, Failure
 from tokbench.parts import Slice
 from tokbench.plan import Shard, Source
@@ -89,7 +90,7 @@ class Bench:
         self.statistics = job.task.statistics_of(
             [metric for metric in job.task.made if metric.signature() not in self.lacking]
         )
-        self._check_reference()
+        demands.check(job.task, self.dataset)
         for metric in job.task.made:
             metric.check(self.dataset.groups)
         self.source = Source(self.dataset, job.task)
@@ -104,24 +105,6 @@ class Bench:
             self.dataset.fingerprint,
             job.limit,
         )
-
-    def _check_reference(self) -> None:
-        """Refuse a comparison with a language that is not there before anything is measured."""
-        for metric in self.job.task.made:
-            language = metric.options().get("reference")
-            if language is None:
-                continue
-            if not self.dataset.parallel:
-                raise UserError(
-                    f"task {self.job.task.name}: metric '{metric.name}' needs parallel data (the "
-                    f"same content in every language), which {self.dataset.name} is not"
-                )
-            if language not in self.dataset.groups:
-                hint = near(language, self.dataset.groups)
-                raise UserError(
-                    f"task {self.job.task.name}: no reference language '{language}' in "
-                    f"{self.dataset.name}{hint}"
-                )
 
     def evidence(self, shard: Shard) -> Evidence:
         """What one shard gives: every slice is encoded, then all are measured.

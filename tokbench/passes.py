@@ -9,6 +9,7 @@ import numpy as np
 
 from tokbench.errors import UserError, one_line
 from tokbench.evidence import Failure
+from tokbench.image.planes import squared_error
 from tokbench.media import EncodedMedia
 from tokbench.metrics.image.pixels import CAP, decibels
 from tokbench.types import Codes, Sample
@@ -109,7 +110,7 @@ def likeness(original: np.ndarray, other: np.ndarray) -> float:
     """PSNR of 8-bit pictures, signal-to-noise ratio of clips over what both have, dB; at most
     100. NaN for a silent original."""
     if original.dtype == np.uint8:
-        return decibels(float(np.mean((original.astype(np.float64) - other) ** 2)))
+        return decibels(squared_error(original, other) / original.size)
     frames = min(original.shape[1], other.shape[1])
     a, b = original[:, :frames].astype(np.float64), other[:, :frames].astype(np.float64)
     power, noise = float((a * a).sum()), float(((a - b) ** 2).sum())

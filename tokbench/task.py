@@ -90,13 +90,19 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     def fingerprint(self) -> str:
         """Hash of everything in the task that a score depends on."""
         parts = [metric.signature() for metric in self.made]
+        return sha256("task", self.name, self.sampling, *parts)
+
+    @property
+    def sampling(self) -> str:
+        """Which samples of the data are measured and how they are cut, as the fingerprint has
+        it."""
         cut = f"unit={self.unit} shard={self.shard_samples},{self.shard_bytes} seed={self.seed}"
         cut += f" view={self.view}" if self.view else ""
         cut += f" crop={self.crop}" if self.crop else ""
         cut += f" most={self.most_samples}" if self.most_samples else ""
         if self.groups:
             cut += f" groups={','.join(self.groups)}"
-        return sha256("task", self.name, cut, *parts)
+        return cut
 
 
 def load_task(name: str) -> Task:

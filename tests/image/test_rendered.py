@@ -1,15 +1,18 @@
 """Drawn words: the same everywhere, exact, every bucket filled, legible."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mocks.command import called, refused
 
+from tokbench import files
 from tokbench.dataset import open_dataset
 from tokbench.errors import UserError
 from tokbench.image import rendered
+from tokbench.image.drawn import digest_of
 from tokbench.image.lettering import FONTS, drawn
 from tokbench.image.pictures import save_png
 from tokbench.image.words import crop, scale, words_of
@@ -19,16 +22,42 @@ from tokbench.probes.ocr import text_probe
 
 @pytest.fixture(scope="module")
 def some():
-    return [rendered._load(number) for number in range(4)]
+    return [rendered._draw(number) for number in range(4)]
 
 
 def test_a_picture_follows_from_seed_and_number(some):
-    again = rendered._load(3)
+    again = rendered._draw(3)
     assert (again.data == some[3].data).all() and again.notes == some[3].notes
     assert again.data.dtype == np.uint8 and again.data.shape == (720, 1280, 3)
-    assert (some[0].data != rendered._load(4).data).any()
+    assert (some[0].data != rendered._draw(4).data).any()
     [part] = rendered.text_render()
     assert part.items[2].weight() == some[2].data.nbytes and len(part.items) == 40
+
+
+def test_they_are_drawn_once(tmp_path, monkeypatch, some):
+    monkeypatch.setenv("TOKBENCH_CACHE", str(tmp_path))
+    files.cache_dir.cache_clear()
+    made = []
+
+    def draw(number):
+        made.append(number)
+        return replace(some[number], notes=dict(some[number].notes))
+
+    monkeypatch.setattr(rendered, "_draw", draw)
+    monkeypatch.setattr(rendered, "PICTURES", 4)
+    for _ in range(2):  # two tasks of a suite
+        [part] = rendered.text_render()
+        assert part.items[0].digest() == digest_of(some[0])
+        assert len(part.fingerprint()) == 64
+        for item, sample in zip(part.items, some, strict=True):
+            found = item.load()
+            assert (found.data == sample.data).all() and found.data.flags.writeable
+            assert (found.name, found.notes) == (sample.name, sample.notes)
+    assert made == [0, 1, 2, 3]
+    damaged = next(tmp_path.rglob("02.bin"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    [part] = rendered.text_render()
+    assert (part.items[2].load().data == some[2].data).all() and made[4:] == [2]
 
 
 @pytest.mark.parametrize("resolution", EDGES)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mocks.clips import encoded, murmur
 
-from tokbench.audio import distortion
+from tokbench.audio import alignment, distortion
 from tokbench.audio.alignment import advanced, aligned, drift_of, lag_of
 from tokbench.audio.clips import read_clip
 from tokbench.metrics.audio import waveform
@@ -114,3 +114,15 @@ def test_sdr_is_never_below_si_sdr():
     rng = np.random.default_rng(5)
     pairs = [(murmur(n), murmur(n) * 0.5 + rng.normal(0, 0.02, CLIP.shape)) for n in range(3)]
     assert not waveform.sdr(encoded(*pairs)).columns["impossible"].any()
+
+
+@pytest.mark.parametrize("count", [3, 512, 1500])
+def test_a_wave_in_pieces_is_the_sum_of_its_terms(count):
+    rng = np.random.default_rng(count)
+    terms = rng.normal(size=count) + 1j * rng.normal(size=count)
+    turn = 2 * np.pi / (2 * count)
+    for place in (0.0, -7.25, 1000.125):
+        wave = terms * np.exp(1j * turn * np.arange(count) * place)
+        steps = turn * np.arange(count)
+        expected = wave.real.sum(), -(steps * wave.imag).sum(), -(steps**2 * wave.real).sum()
+        assert alignment._Wave(terms, turn).at(place) == pytest.approx(expected, abs=1e-8)

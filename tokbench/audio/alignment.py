@@ -41,13 +41,15 @@ def lag_of(original: np.ndarray, output: np.ndarray, bound: int) -> Lag:
     from scipy.fft import irfft, next_fast_len, rfft
 
     original, output = _centred(original), _centred(output)
-    energy = float(np.sum(original**2)) * float(np.sum(output**2))
+    energy = float(np.vdot(original, original)) * float(np.vdot(output, output))
     if energy == 0:
         return Lag(0.0, 0.0)
     size = next_fast_len(max(original.shape[1], output.shape[1]) + bound + 2, real=True)
     cross = np.zeros(size // 2 + 1, np.complex128)
     for a, b in zip(original, output, strict=True):
-        cross += np.conj(rfft(a, size)) * rfft(b, size)
+        product = rfft(a, size).conj()
+        product *= rfft(b, size)
+        cross += product
     whole = irfft(cross, size)
     near = np.concatenate([whole[-bound:], whole[: bound + 1]]) if bound else whole[:1]
     summits = np.flatnonzero(near >= near.max() - 1e-9 * abs(near.max()))
@@ -64,15 +66,14 @@ def _centred(clip: np.ndarray) -> np.ndarray:
 def _between(cross: np.ndarray, size: int, start: int) -> tuple[float, float]:
     """The summit of the band-limited correlation near a whole frame, by Newton's method, and its
     height. Where there is none within half a frame or so, the whole frame itself."""
-    turn = 2 * np.pi * np.arange(len(cross)) / size
-    weight = np.full(len(cross), 2.0)
-    weight[0] = 1.0
+    coefficients = cross * (2 / size)
+    coefficients[0] /= 2
     if size % 2 == 0:
-        weight[-1] = 0.0  # at Nyquist the sign between frames is anybody's guess
-    place, kept = float(start), weight * cross / size
+        coefficients[-1] = 0.0  # at Nyquist the sign between frames is anybody's guess
+    wave = _Wave(coefficients, 2 * np.pi / size)
+    place = float(start)
     for _ in range(8):
-        wave = kept * np.exp(1j * turn * place)
-        slope, bend = -(turn * wave.imag).sum(), -(turn**2 * wave.real).sum()
+        _, slope, bend = wave.at(place)
         if bend >= 0:
             place = float(start)
             break
@@ -82,7 +83,35 @@ def _between(cross: np.ndarray, size: int, start: int) -> tuple[float, float]:
             break
     if abs(place - start) > 1:
         place = float(start)
-    return place, float((kept * np.exp(1j * turn * place)).real.sum())
+    return place, wave.at(place)[0]
+
+
+class _Wave:
+    """The real part of Σ c(k) exp(i k τ t) and its derivatives by t.
+
+    A sine and a cosine for each of some 100,000 k would cost more than all the transforms. With
+    k = N q + r the exponential is one of q times one of r, and the sum a product of matrices.
+    """
+
+    SIDE = 512
+
+    def __init__(self, coefficients: np.ndarray, turn: float):
+        rows = -(-len(coefficients) // self.SIDE)
+        table = np.zeros((rows, self.SIDE), np.complex128)
+        table.ravel()[: len(coefficients)] = coefficients
+        self._table = table
+        self._coarse = turn * self.SIDE * np.arange(rows)
+        self._fine = turn * np.arange(self.SIDE)
+
+    def at(self, t: float) -> tuple[float, float, float]:
+        """Value, slope and bend at `t`."""
+        fine = np.exp(1j * self._fine * t)
+        columns = np.stack([fine, self._fine * fine, self._fine**2 * fine], axis=1)
+        sums = np.exp(1j * self._coarse * t)[:, None] * (self._table @ columns)
+        plain, once, twice = sums.T
+        first = self._coarse * plain + once
+        second = self._coarse**2 * plain + 2 * self._coarse * once + twice
+        return float(plain.real.sum()), float(-first.imag.sum()), float(-second.real.sum())
 
 
 def aligned(
@@ -106,7 +135,9 @@ def advanced(clip: np.ndarray, fraction: float) -> np.ndarray:
     frames = clip.shape[1]
     size = next_fast_len(frames + 64, real=True)
     turn = np.exp(2j * np.pi * np.arange(size // 2 + 1) / size * fraction)
-    return irfft(rfft(clip.astype(np.float64), size) * turn, size)[:, :frames]
+    spectra = rfft(clip.astype(np.float64), size)
+    spectra *= turn
+    return irfft(spectra, size)[:, :frames]
 
 
 def drift_of(original: np.ndarray, output: np.ndarray, rate: int, lag: float) -> float | None:

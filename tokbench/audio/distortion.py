@@ -28,9 +28,9 @@ def si_sdr(original: np.ndarray, output: np.ndarray, zero_mean: bool = False) ->
     energy = a @ a
     if energy == 0:
         return float("nan")
-    along = (a @ b) / energy * a
-    rest = b - along
-    return decibel(float(along @ along), float(rest @ rest))
+    a *= (a @ b) / energy  # the part along it
+    b -= a  # the rest
+    return decibel(float(a @ a), float(b @ b))
 
 
 def sdr(original: np.ndarray, output: np.ndarray, taps: int = TAPS) -> float:

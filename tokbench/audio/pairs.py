@@ -32,6 +32,11 @@ class Pair:
         return lag_of(self.original, self.output, int(BOUND * self.rate))
 
     @cached_property
+    def peaks(self) -> tuple[float, float]:
+        """The highest sample of either, of full scale."""
+        return float(np.abs(self.original).max()), float(np.abs(self.output).max())
+
+    @cached_property
     def drift(self) -> float | None:
         """Parts per million by which the output runs slow; None where it cannot be told."""
         return drift_of(self.original, self.output, self.rate, self.lag.frames)
@@ -84,9 +89,10 @@ class Pair:
         """The reason (of `clipwise.REASONS`) why a comparison cannot be made, or nothing."""
         if speech and not self.speech:
             return "domain"
-        if np.abs(self.original).max() < SILENCE:
+        original, output = self.peaks
+        if original < SILENCE:
             return "silent"
-        if np.abs(self.output).max() < SILENCE:
+        if output < SILENCE:
             return "silent-output"
         if which == "aligned" and not self.lag.known:
             return "unlike"

@@ -117,7 +117,7 @@ def _overlaps(
         return {}
     tokenizers = [load_tokenizer(spec) for spec in specs]
     text_only = [t for t in tokenizers if isinstance(t, TextTokenizer)]
-    from tokbench.commands.evaluate import chosen_tasks
+    from tokbench.commands.chosen import chosen_tasks
 
     task = chosen_tasks(options, "text")[0]
     dataset = open_dataset(options.data or task.dataset, options.split)

@@ -10,26 +10,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import msgspec
-
 from tokbench import tables
 from tokbench.bench import Job
-from tokbench.dataset import open_dataset
-from tokbench.errors import FAILURES, FINE, UserError
+from tokbench.commands.chosen import chosen_tasks
+from tokbench.errors import FAILURES, FINE
 from tokbench.executors import Executor
 from tokbench.record import Record, plain
 from tokbench.run import Bar, Progress
 from tokbench.runner import evaluate_all
 from tokbench.shared_codes import codes_folder
 from tokbench.specs import expanded, load_tokenizer, resolve
-from tokbench.suites import suite
-from tokbench.task import Task, load_task, with_option, with_reference
 from tokbench.text.languages import is_code
 from tokbench.types import Score, Tokenizer
-
-DEFAULT_SUITE = {
-    "text": "text", "image": "image-mini", "video": "video-mini", "audio": "audio-mini",
-}  # fmt: skip
 
 
 def evaluate(options: argparse.Namespace, given: list[str]) -> int:
@@ -92,9 +84,10 @@ def _jobs(
 ) -> Iterator[tuple[Job, Tokenizer]]:
     """Every tokenizer's tasks, one after the other; those of text share what they encode, in a
     folder under `scratch`."""
+    told: set[str] = set()
     for number, spec in enumerate(specs):
         tokenizer = load_tokenizer(spec)
-        tasks = chosen_tasks(options, tokenizer.spec.modality)
+        tasks = chosen_tasks(options, tokenizer.spec.modality, told)
         shared = len(tasks) > 1 and tokenizer.spec.modality == "text" and executor.kind != "ray"
         folder = str(scratch / str(number)) if shared else ""
         for task in tasks:
@@ -105,43 +98,6 @@ def _jobs(
             ), tokenizer  # fmt: skip
         if shared and executor.kind == "serial":  # else workers may still be at them
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def chosen_tasks(options: argparse.Namespace, modality: str) -> list[Task]:
-    """The tasks asked for: by name, by suite, or the default for the modality and data."""
-    glance = getattr(options, "plan", False)
-    if options.suite:
-        tasks = suite(options.suite, options.data, options.split)
-    elif options.task:
-        tasks = [load_task(name) for name in options.task]
-    elif options.data and modality != "text":
-        tasks = [load_task(modality)]
-    elif options.data:
-        parallel = open_dataset(options.data, options.split, glance=glance).parallel
-        tasks = [load_task("text-parallel" if parallel else "text")]
-    else:
-        tasks = suite(DEFAULT_SUITE[modality])
-    if options.groups:
-        groups = [name for name in options.groups.split(",") if name]
-        tasks = [msgspec.structs.replace(task, groups=groups) for task in tasks]
-    if options.lexicon:
-        if not any("lexicon" in metric.options() for task in tasks for metric in task.made):
-            listed = ", ".join(task.name for task in tasks)
-            raise UserError(f"--lexicon {options.lexicon}: no metric of {listed} uses a word list")
-        tasks = [with_option(task, "lexicon", options.lexicon) for task in tasks]
-    reference = options.reference
-    if reference is None and options.data and modality == "text":
-        # A set without English is held against its own first language.
-        groups = open_dataset(options.data, options.split, glance=glance).groups
-        reference = None if "eng_Latn" in groups or not groups else groups[0]
-    if options.reference and not any(
-        "reference" in metric.options() for task in tasks for metric in task.made
-    ):
-        listed = ", ".join(task.name for task in tasks)
-        raise UserError(
-            f"--reference {options.reference}: no metric of {listed} compares with a language"
-        )
-    return [with_reference(task, reference) for task in tasks] if reference else tasks
 
 
 @contextmanager

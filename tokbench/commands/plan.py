@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tokbench import downloads, tables
 from tokbench.bench import Job
-from tokbench.commands.evaluate import chosen_tasks, progress_bar
+from tokbench.commands.chosen import chosen_tasks
+from tokbench.commands.evaluate import progress_bar
 from tokbench.cost import Estimate, estimate
 from tokbench.downloads import Download
 from tokbench.errors import FINE
@@ -29,12 +30,13 @@ def plan(options: argparse.Namespace, given: list[str]) -> int:
         chosen.workers or os.cpu_count() or 1
     )  # 0: every core of the cluster, here of this one
     found: list[Estimate] = []
+    told: set[str] = set()
     with progress_bar("plan", "tokenizers") as progress:
         for number, spec in enumerate(specs):
             lacking = downloads.of_the_spec(spec)
             tokenizer = None if lacking else load_tokenizer(spec)
             modality = tokenizer.spec.modality if tokenizer else _modality(spec)
-            for task in chosen_tasks(_unopened(options, modality), modality):
+            for task in chosen_tasks(_unopened(options, modality), modality, told):
                 job = Job(
                     spec, task, options.data or task.dataset,
                     options.split or (None if options.data else task.split), options.limit, given,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from tokbench import tables
+from tokbench.commands.chosen import DEFAULT_SUITE
 from tokbench.commands.compare import filed_records, question_of
 from tokbench.commands.correlate import plot_path
-from tokbench.commands.evaluate import DEFAULT_SUITE, measure_each
+from tokbench.commands.evaluate import measure_each
 from tokbench.compare import refuse_unlike, replicates
 from tokbench.errors import FAILURES, FINE, UserError, near
 from tokbench.files import atomic_write

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tokbench.image.planes import strips
 from tokbench.types import TokenizerSpec
 
 
@@ -53,7 +54,10 @@ def fit(picture: np.ndarray, spec: TokenizerSpec, view: int = 0) -> Fitted:
     if spec.value_range is None:
         return Fitted(picture, size, box)
     low, high = spec.value_range
-    return Fitted(picture.astype(np.float32) * np.float32((high - low) / 255) + low, size, box)
+    values = picture.astype(np.float32)
+    values *= np.float32((high - low) / 255)
+    values += low
+    return Fitted(values, size, box)
 
 
 def restored(output: np.ndarray, fitted: Fitted, spec: TokenizerSpec) -> np.ndarray:
@@ -65,11 +69,7 @@ def restored(output: np.ndarray, fitted: Fitted, spec: TokenizerSpec) -> np.ndar
     if output.shape != fitted.pixels.shape:
         raise ValueError(f"decoded {output.shape} where {fitted.pixels.shape} went in")
     if spec.value_range is not None:
-        if not np.isfinite(output).all():
-            raise ValueError("the decoder gave NaN or infinity")
-        low, high = spec.value_range
-        scaled = (output.astype(np.float32) - low) * np.float32(255 / (high - low))
-        output = np.floor(np.clip(scaled, 0, 255) + np.float32(0.5)).astype(np.uint8)
+        output = _eight_bits(output, *spec.value_range)
     elif output.dtype != np.uint8:
         raise ValueError(f"decoded {output.dtype} where 8-bit integers went in")
     top, left, height, width = fitted.box
@@ -77,6 +77,18 @@ def restored(output: np.ndarray, fitted: Fitted, spec: TokenizerSpec) -> np.ndar
     if output.shape[:2] != fitted.size:
         output = resized(output, *fitted.size)
     return output
+
+
+def _eight_bits(output: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values of a range as uint8, strip by strip: of a large picture the whole thing in floats
+    is held once, by the decoder, and not four times."""
+    picture = np.empty(output.shape, np.uint8)
+    for rows in strips(*output.shape[:2]):
+        if not np.isfinite(output[rows]).all():
+            raise ValueError("the decoder gave NaN or infinity")
+        scaled = (output[rows].astype(np.float32) - low) * np.float32(255 / (high - low))
+        picture[rows] = np.floor(np.clip(scaled, 0, 255) + np.float32(0.5))
+    return picture
 
 
 def central(picture: np.ndarray, side: int) -> np.ndarray:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from tokbench.errors import MissingExtra
-from tokbench.files import sha256
+from tokbench.files import cache_dir, sha256, sha256_file
+from tokbench.image import fitting, lettering
+from tokbench.image.drawn import sample_of, stored_digest
 from tokbench.image.fitting import resized
 from tokbench.image.lettering import drawn, some_text
 from tokbench.image.pictures import read_picture
@@ -41,10 +43,14 @@ TRIES = 60
 
 def text_render() -> list[Part]:
     """40 pictures of about a megapixel with words and numbers of our own in eleven fonts, on
-    photographs, textures and paper, slightly turned, in strong and weak contrast."""
-    items = [
-        Item(partial(_load, n), partial(_weight, n), partial(_digest, n)) for n in range(PICTURES)
-    ]
+    photographs, textures and paper, slightly turned, in strong and weak contrast. They are drawn
+    once and stay in the cache."""
+    folder = cache_dir() / "text-render" / _recipe()
+    items = []
+    for number in range(PICTURES):
+        kept, draw = folder / f"{number:02}.bin", partial(_draw, number)
+        load, digest = partial(sample_of, kept, draw), partial(stored_digest, kept, draw)
+        items.append(Item(load, partial(_weight, number), digest))
     return [ItemsPart("", "image", items)]
 
 
@@ -54,14 +60,22 @@ def _weight(number: int) -> int:
 
 
 @cache
-def _digest(number: int) -> str:
-    sample = _load(number)
-    assert sample.data is not None
-    notes = msgspec.json.encode(sample.notes, order="sorted")
-    return sha256(sample.name, str(sample.data.shape), sample.data.tobytes(), notes)
+def _recipe() -> str:
+    """Hash of all that the drawing depends on: the code, the libraries, the machine's floats."""
+    import matplotlib
+    import PIL
+    from PIL import features
+
+    code = [sha256_file(Path(module.__file__ or "")) for module in (fitting, lettering)]
+    code.append(sha256_file(Path(__file__)))
+    releases = [PIL.__version__, np.__version__, matplotlib.__version__]
+    releases.append(str(features.version("freetype2")))
+    for name in PHOTOGRAPHS:
+        releases.append(sha256_file(_folder() / name))
+    return sha256(platform.machine(), *releases, *code)
 
 
-def _load(number: int) -> Sample:
+def _draw(number: int) -> Sample:
     """Picture `number` with its words: a function of the seed and the number alone."""
     rng = np.random.default_rng([SEED, number])
     height, width = SIZES[number % len(SIZES)]
@@ -139,13 +153,17 @@ def _photograph(name: str, rng: np.random.Generator, height: int, width: int) ->
     return resized(source[top : top + rows, left : left + columns], height, width).copy()
 
 
-@cache
-def _packaged(name: str) -> np.ndarray:
+def _folder() -> Path:
     try:
         import skimage
     except ImportError as error:
         raise MissingExtra("scikit-image, whose photographs text-render uses,", "image") from error
-    return read_picture(Path(skimage.__file__).parent / "data" / name)
+    return Path(skimage.__file__).parent / "data"
+
+
+@cache
+def _packaged(name: str) -> np.ndarray:
+    return read_picture(_folder() / name)
 
 
 def _texture(rng: np.random.Generator, height: int, width: int, rough: bool) -> np.ndarray:

@@ -27,6 +27,7 @@ class Metric:
     reference: paper and convention.
     needs: what a tokenizer must offer: "reconstruction" (it decodes), "ids", "latents",
         "codebook" (explicit code vectors), "neighbors" (near codes); see `lacks`.
+    notes: what the data must say of its samples, in words ("a gold segmentation"); empty: nothing.
     paired: can replicates be drawn from the per-sample evidence alone, for `tokbench compare`?
     """
 
@@ -39,6 +40,7 @@ class Metric:
     reference: ClassVar[str]
     tags: dict[str, str] = {}
     needs: ClassVar[tuple[str, ...]] = ()
+    notes: ClassVar[str] = ""
     paired: ClassVar[bool] = True
 
     def result(self, measured: Measured) -> Iterator[Score]:

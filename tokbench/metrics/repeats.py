@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tokbench.image.planes import largest_error, squared_error
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.metric import Metric
@@ -137,7 +138,7 @@ def repeats(encoded: EncodedMedia) -> Statistic:
     variance = [
         np.nan
         if b is None or a.output is None or b.output is None
-        else float(np.mean(_difference(a.output, b.output) ** 2)) / 2
+        else _mean_square(a.output, b.output) / 2
         for a, b in _pairs(begin, second)
     ]
     output = [np.nan if np.isnan(found) else float(found == 0) for found in variance]
@@ -149,11 +150,16 @@ def _pairs(a: list[Pass], b: list[Pass | None]) -> list[tuple[Pass, Pass | None]
     return list(zip(a, b, strict=True))
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of two reconstructions, in shares of full scale (255, or an amplitude of 1), over what
-    both have."""
+def _mean_square(a: np.ndarray, b: np.ndarray) -> float:
+    """Of the difference of two reconstructions, in shares of full scale (255, or an amplitude of
+    1), over what both have."""
     if a.dtype == np.uint8:
-        return (a.astype(np.float64) - b) / 255
+        return squared_error(a, b) / a.size / 255**2
+    return float(np.mean(_difference(a, b) ** 2))
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of two clips, over what both have."""
     frames = min(a.shape[1], b.shape[1])
     return a[:, :frames].astype(np.float64) - b[:, :frames]
 
@@ -228,8 +234,9 @@ def _alike(a: Pass, b: Pass) -> float:
         return float("nan")
     if a.output.shape != b.output.shape:
         return 0.0
-    most = 1 / 255 if a.output.dtype == np.uint8 else 1e-4
-    return float(np.abs(_difference(a.output, b.output)).max(initial=0) <= most + 1e-12)
+    if a.output.dtype == np.uint8:
+        return float(largest_error(a.output, b.output) <= 1)
+    return float(np.abs(_difference(a.output, b.output)).max(initial=0) <= 1e-4 + 1e-12)
 
 
 class BatchInvariance(Asked):

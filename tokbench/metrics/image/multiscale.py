@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tokbench.image.planes import Rows, planes, strips
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
-from tokbench.metrics.image.pixels import luma
 from tokbench.metrics.metric import Metric, mean_of_defined
 from tokbench.statistics import Statistic
 from tokbench.types import Score
@@ -21,7 +21,7 @@ LEAST = WINDOW * 2 ** (len(WEIGHTS) - 1)
 """Least height and width, 176: smaller pictures have no whole window at the coarsest scale."""
 
 
-def ms_ssim_of(a: np.ndarray, b: np.ndarray) -> float:
+def ms_ssim_of(a: Rows, b: Rows) -> float:
     """MS-SSIM of two planes (height, width) of floats in [0, 255]; NaN where one side is shorter
     than `LEAST`.
 
@@ -34,24 +34,34 @@ def ms_ssim_of(a: np.ndarray, b: np.ndarray) -> float:
         return float("nan")
     value = 1.0
     for scale, weight in enumerate(WEIGHTS):
-        similar, structure = _compared(a, b)
         last = scale == len(WEIGHTS) - 1
-        value *= max(similar if last else structure, 0.0) ** weight
+        value *= max(_compared(a, b, last), 0.0) ** weight
         if not last:
             a, b = _halved(a), _halved(b)
     return value
 
 
-def _compared(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Mean SSIM and mean contrast–structure; the constants are K1 = 0.01 and K2 = 0.03 of 255."""
+def _compared(a: Rows, b: Rows, luminance: bool) -> float:
+    """Mean contrast–structure, or with `luminance` mean SSIM; the constants are K1 = 0.01 and
+    K2 = 0.03 of 255."""
+    height, width = (size - WINDOW + 1 for size in a.shape)  # whole windows
+    total = 0.0
+    for rows in strips(height, width):
+        seen = slice(rows.start, rows.stop + WINDOW - 1)
+        total += _summed(a[seen], b[seen], luminance)
+    return total / (height * width)
+
+
+def _summed(a: np.ndarray, b: np.ndarray, luminance: bool) -> float:
     mean_a, mean_b = _blurred(a), _blurred(b)
     product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
     variances = _blurred(a * a + b * b) - squares  # only their sum is needed
     covariance = _blurred(a * b) - product
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    structure = (2 * covariance + c2) / (variances + c2)
-    luminance = (2 * product + c1) / (squares + c1)
-    return float((luminance * structure).mean()), float(structure.mean())
+    similar = (2 * covariance + c2) / (variances + c2)
+    if luminance:
+        similar *= (2 * product + c1) / (squares + c1)
+    return float(similar.sum())
 
 
 def _blurred(plane: np.ndarray) -> np.ndarray:
@@ -61,21 +71,22 @@ def _blurred(plane: np.ndarray) -> np.ndarray:
     return ndimage.gaussian_filter(plane, 1.5, radius=edge)[edge:-edge, edge:-edge]
 
 
-def _halved(plane: np.ndarray) -> np.ndarray:
+def _halved(plane: Rows) -> np.ndarray:
     height, width = (side // 2 * 2 for side in plane.shape)
-    rows = plane[:height:2, :width] + plane[1:height:2, :width]
-    return (rows[:, ::2] + rows[:, 1::2]) / 4
+    halved = np.empty((height // 2, width // 2))
+    for rows in strips(height, width):
+        strip = plane[rows]
+        summed = strip[::2, :width] + strip[1::2, :width]
+        halved[rows.start // 2 : rows.stop // 2] = (summed[:, ::2] + summed[:, 1::2]) / 4
+    return halved
 
 
 def ms_ssim(encoded: EncodedMedia, on: str = "rgb") -> Statistic:
     """MS-SSIM of each image and whether it is defined, as columns named after the option."""
     found = []
     for a, b in zip(encoded.inputs, encoded.outputs, strict=True):
-        if on == "luma":
-            found.append(ms_ssim_of(luma(a), luma(b)))
-        else:
-            x, y = a.astype(np.float64), b.astype(np.float64)
-            found.append(float(np.mean([ms_ssim_of(x[:, :, c], y[:, :, c]) for c in range(3)])))
+        both = zip(planes(a, on), planes(b, on), strict=True)
+        found.append(float(np.mean([ms_ssim_of(x, y) for x, y in both])))
     values = np.array(found)
     defined = np.isfinite(values)
     name = f"ms-ssim?on={on}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tokbench.evidence import Failure
+from tokbench.image.planes import squared_error
 from tokbench.measured import Better, Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.image.pixels import decibels
@@ -51,7 +52,7 @@ def _error(encoded: EncodedMedia, found: _Pictures, name: str) -> Statistic:
     values = np.zeros(len(pictures))
     for row, (a, b) in enumerate(zip(encoded.inputs, pictures, strict=True)):
         if b is not None:
-            values[row] = decibels(float(np.mean((a.astype(np.float64) - b) ** 2)))
+            values[row] = decibels(squared_error(a, b) / a.size)
     there = np.array([picture is not None for picture in pictures], np.int64)
     return Statistic({name: exact(values), f"{name}:n": there}, failures=failures)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tokbench.image.planes import Rows, luma, planes, strips
+from tokbench.image.planes import squared_error as summed_error
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.metric import Metric
@@ -14,14 +16,6 @@ from tokbench.types import Score
 
 CAP = 100.0
 """dB given to a picture without any error, whose PSNR is infinite."""
-
-_LUMA = np.array([0.299, 0.587, 0.114])
-"""ITU-R BT.601 luma of RGB, full range."""
-
-
-def luma(picture: np.ndarray) -> np.ndarray:
-    """BT.601 Y in [0, 255] (full range, as JPEG has it), float64."""
-    return picture.astype(np.float64) @ _LUMA
 
 
 def decibels(error: float) -> float:
@@ -35,10 +29,7 @@ def squared_error(encoded: EncodedMedia) -> Statistic:
     errors = np.zeros(len(encoded.batch), np.int64)
     values = np.zeros_like(errors)
     for row, (a, b) in enumerate(zip(encoded.inputs, encoded.outputs, strict=True)):
-        difference = np.abs(a.astype(np.int16) - b)
-        counts = np.bincount(difference.ravel(), minlength=256)
-        errors[row] = counts @ np.arange(256, dtype=np.int64) ** 2
-        values[row] = a.size
+        errors[row], values[row] = summed_error(a, b), a.size
     with np.errstate(divide="ignore"):
         decibel = np.minimum(10 * np.log10(255.0**2 * values / errors), CAP)
     return Statistic({"squared-error": errors, "values": values, "psnr": exact(decibel)})
@@ -48,7 +39,10 @@ def luma_error(encoded: EncodedMedia) -> Statistic:
     """`psnr-luma`: PSNR of the BT.601 luma against a peak of 255, dB (capped at 100)."""
     decibel = []
     for a, b in zip(encoded.inputs, encoded.outputs, strict=True):
-        decibel.append(decibels(float(np.mean((luma(a) - luma(b)) ** 2))))
+        sums = [
+            float(((luma(a[rows]) - luma(b[rows])) ** 2).sum()) for rows in strips(*a.shape[:2])
+        ]
+        decibel.append(decibels(sum(sums) / (a.size // 3)))
     return Statistic({"psnr-luma": exact(decibel)})
 
 
@@ -105,12 +99,22 @@ def _blur(window: str) -> Callable[[np.ndarray], np.ndarray]:
     return lambda plane: ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
 
 
-def ssim_of(a: np.ndarray, b: np.ndarray, window: str, data_range: float = 255.0) -> float:
+def ssim_of(a: Rows, b: Rows, window: str, data_range: float = 255.0) -> float:
     """Mean SSIM of two planes (height, width) of floats over all whole windows; NaN where the
     picture is smaller than the window. Constants K1 = 0.01, K2 = 0.03."""
     side = WINDOWS[window]
-    if min(a.shape) < side:
+    height, width = (size - side + 1 for size in a.shape)  # whole windows
+    if min(height, width) < 1:
         return float("nan")
+    total = 0.0
+    for rows in strips(height, width):
+        seen = slice(rows.start, rows.stop + side - 1)
+        total += _summed_ssim(a[seen], b[seen], window, data_range)
+    return total / (height * width)
+
+
+def _summed_ssim(a: np.ndarray, b: np.ndarray, window: str, data_range: float) -> float:
+    side = WINDOWS[window]
     blur = _blur(window)
     unbiased = side**2 / (side**2 - 1) if window.startswith("uniform") else 1.0
     mean_a, mean_b = blur(a), blur(b)
@@ -121,8 +125,7 @@ def ssim_of(a: np.ndarray, b: np.ndarray, window: str, data_range: float = 255.0
     similar = (2 * product + c1) * (2 * covariance + c2)
     similar /= (squares + c1) * (variances + c2)
     edge = side // 2
-    inner = similar[edge : a.shape[0] - edge, edge : a.shape[1] - edge]
-    return float(inner.mean())
+    return float(similar[edge:-edge, edge:-edge].sum())
 
 
 def ssim(
@@ -131,19 +134,14 @@ def ssim(
     """SSIM of each image and whether it is defined, as columns named after the options."""
     found = []
     for a, b in zip(encoded.inputs, encoded.outputs, strict=True):
-        planes = [(luma(a), luma(b))] if on == "luma" else _channels(a, b)
-        found.append(np.mean([ssim_of(x, y, window, float(data_range)) for x, y in planes]))
+        both = zip(planes(a, on), planes(b, on), strict=True)
+        found.append(np.mean([ssim_of(x, y, window, float(data_range)) for x, y in both]))
     values = np.array(found)
     defined = np.isfinite(values)
     name = ssim_name(window, on, data_range)
     return Statistic(
         {name: exact(np.where(defined, values, 0.0)), f"{name}:n": defined.astype(np.int64)}
     )
-
-
-def _channels(a: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    return [(a[:, :, c], b[:, :, c]) for c in range(3)]
 
 
 def ssim_name(window: str, on: str, data_range: str) -> str:

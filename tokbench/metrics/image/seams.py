@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tokbench.errors import UserError
+from tokbench.image.planes import strips
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia
 from tokbench.metrics.image.moved import whole_patches
@@ -26,16 +27,24 @@ def tile_of(tokenizer: Tokenizer) -> int:
 def steps_of(original: np.ndarray, output: np.ndarray, side: int) -> tuple[int, int, int, int]:
     """Squared steps of the error between neighbouring pixels: their sum over the borders of
     side × side tiles and how many there are, then the same inside of tiles."""
-    error = output.astype(np.int64) - original
-    sums = []
-    for axis in (0, 1):
-        squares = (np.diff(error, axis=axis) ** 2).sum(axis=2)
-        borders = np.arange(1, error.shape[axis]) % side == 0
-        across = np.compress(borders, squares, axis=axis)
-        within = np.compress(~borders, squares, axis=axis)
-        sums.append((across.sum(), 3 * across.size, within.sum(), 3 * within.size))
-    a, b, c, d = (int(x + y) for x, y in zip(*sums, strict=True))
+    height, width = original.shape[:2]
+    sums = np.zeros(4, np.int64)
+    for rows in strips(height, width):
+        seen = slice(rows.start, rows.stop + 1)  # and the row below it
+        error = output[seen].astype(np.int64) - original[seen]
+        sums += _steps(np.diff(error, axis=0), 0, rows.start + 1, side)
+        sums += _steps(np.diff(error[: rows.stop - rows.start], axis=1), 1, 1, side)
+    a, b, c, d = sums.tolist()
     return a, b, c, d
+
+
+def _steps(steps: np.ndarray, axis: int, first: int, side: int) -> list[int]:
+    """first: the row or column where the first step ends."""
+    squares = (steps**2).sum(axis=2)
+    borders = np.arange(first, first + steps.shape[axis]) % side == 0
+    across = np.compress(borders, squares, axis=axis)
+    within = np.compress(~borders, squares, axis=axis)
+    return [int(across.sum()), 3 * across.size, int(within.sum()), 3 * within.size]
 
 
 def seams(encoded: EncodedMedia, side: str = "0") -> Statistic:

@@ -8,9 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from tokbench.measured import Measured
-from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.morphemes import gold_words
-from tokbench.metrics.text.morphology import ALTINOK, why_not
+from tokbench.metrics.text.morphology import ALTINOK, OfGold, why_not
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.gold import JOIN
 from tokbench.types import Score
@@ -53,7 +52,7 @@ def edits(encoded: EncodedText) -> Statistic:
     )
 
 
-class SegmentationError(Metric):
+class SegmentationError(OfGold):
     """How far the pieces of a word are from its gold morphemes, as in speech recognition.
     `segmentation-cer`: character edits between `ev+ler` and the pieces joined alike, divided by
     the characters of the gold. `segmentation-wer`: morphemes inserted, deleted and substituted,

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tokbench.measured import Measured
-from tokbench.metrics.metric import Metric
 from tokbench.metrics.text.morphemes import gold_words
-from tokbench.metrics.text.morphology import ALTINOK, why_not
+from tokbench.metrics.text.morphology import ALTINOK, OfGold, why_not
 from tokbench.statistics import EncodedText, Statistic
 from tokbench.text.batch import TextBatch
 from tokbench.text.gold import JOIN
@@ -84,7 +83,7 @@ def _lemma_end(note: dict[str, str], group: str) -> int | None:
     return None
 
 
-class Lemmas(Metric):
+class Lemmas(OfGold):
     """`lemma-atomicity`: share of the words' lemmas that are one piece when encoded by
     themselves. `lemma-boundary`: share of the words longer than their lemma that are cut where
     it ends; words that do not begin with their lemma are left out, but in Turkish a stem that

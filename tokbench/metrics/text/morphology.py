@@ -33,12 +33,18 @@ def why_not(measured: Measured, column: str, why: str = "") -> dict[int, str]:
     return {group: reason(group) for group in np.flatnonzero(wanted == 0).tolist()}
 
 
-class GoldWords(Metric):
+class OfGold(Metric):
+    """A metric of words whose morphemes the data gives."""
+
+    statistics: tuple[str, ...] = ("morphemes",)
+    notes = "words with a gold segmentation (a manifest with a reader that gives one: morphemes)"
+
+
+class GoldWords(OfGold):
     """Words that the scores of this task rest on: share of the data's words that have a gold
     segmentation spelling them, stand at known token positions and lose nothing to UNK."""
 
     name = "scored-words"
-    statistics = ("morphemes",)
     unit, better, aggregation = "share", "neither", "ratio of sums"
     reference = "tokbench"
 
@@ -50,7 +56,7 @@ class GoldWords(Metric):
         )
 
 
-class Boundaries(Metric):
+class Boundaries(OfGold):
     """Cuts of the tokenizer against the gold boundaries between morphemes, by bytes:
     `boundary-precision` (share of the cuts made that are gold), `boundary-recall` (share of the
     gold boundaries that are cut), `boundary-f1`.
@@ -61,7 +67,6 @@ class Boundaries(Metric):
     every score is higher. Both stand in the name: `boundary-f1-macro`, `boundary-f1-with-end`."""
 
     name = "boundaries"
-    statistics = ("morphemes",)
     unit, better, aggregation = "share", "higher", "pooled boundaries, or mean over words"
     reference = ALTINOK
 
@@ -87,7 +92,7 @@ class Boundaries(Metric):
             )  # fmt: skip
 
 
-class MorphScoreV1(Metric):
+class MorphScoreV1(OfGold):
     """MorphScore as first published, by bytes: of the words that are cut at all, the share with
     a cut at the first gold boundary. Words that are one piece are left out, other cuts do
     not matter, so cutting everywhere scores 1: read it with `morphscore-v1-pieces`, the mean
@@ -98,7 +103,6 @@ class MorphScoreV1(Metric):
     (five Turkish rows); by default they are left out."""
 
     name = "morphscore-v1"
-    statistics = ("morphemes",)
     unit, better, aggregation = "share", "higher", "mean over words"
     reference = _V1
 
@@ -115,7 +119,7 @@ class MorphScoreV1(Metric):
             yield from measured.ratio(name, top, f"{kind}-words", unit, better, refused)  # type: ignore[arg-type]
 
 
-class MorphScoreV2(Metric):
+class MorphScoreV2(OfGold):
     """MorphScore's second version, by bytes. A word is what precedes its stem, the stem, and what
     follows: one boundary or two. `morphscore-v2-recall`: mean share of them that are cut
     (1, 0.5 or 0). `morphscore-v2-precision`: mean of hits divided by the cuts made, the word's
@@ -127,7 +131,6 @@ class MorphScoreV2(Metric):
     weighted: weigh words by the data's frequencies."""
 
     name = "morphscore-v2"
-    statistics = ("morphemes",)
     unit, better, aggregation = "share", "higher", "mean over words"
     reference = _V2
 
@@ -147,14 +150,13 @@ class MorphScoreV2(Metric):
             )  # fmt: skip
 
 
-class Segmentation(Metric):
+class Segmentation(OfGold):
     """How finely words are cut, beside how well. `over-segmentation`: mean over words of pieces
     for each morpheme; `under-segmentation`: mean of morphemes for each piece;
     `exact-segmentation`: share of words cut at just the gold boundaries; `cut-words`: share of
     words cut at all. Pieces are counted by their distinct starts in the word's bytes."""
 
     name = "segmentation"
-    statistics = ("morphemes",)
     unit, better, aggregation = "pieces/morpheme", "neither", "mean over words"
     reference = ALTINOK
 
@@ -170,14 +172,13 @@ class Segmentation(Metric):
         yield from ratio("cut-words", "gold-cut", "gold-scored", "share", "neither", refused)
 
 
-class Affixes(Metric):
+class Affixes(OfGold):
     """Morphemes other than the stem, where the gold marks the stem. `affix-atomicity`: share of
     their occurrences that are exactly one piece of their word. `affix-coverage`: share of the
     `top` most frequent affixes of each language that are so at least once (affixes as
     frequent as the last of them included)."""
 
     name = "affixes"
-    statistics = ("morphemes",)
     unit, better, aggregation = "share", "higher", "pooled occurrences, or types"
     reference = ALTINOK
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tokbench.image.planes import Rows, planes, squared_error
 from tokbench.measured import Measured
 from tokbench.media import EncodedMedia, exact
 from tokbench.metrics.image.multiscale import LEAST, ms_ssim_of
@@ -23,7 +24,7 @@ def frame_errors(encoded: EncodedMedia) -> Statistic:
     `first-frame-gap:n`, whether there are others."""
     rows = []
     for a, b in zip(encoded.inputs, encoded.outputs, strict=True):
-        errors = np.array([_error(x, y) for x, y in zip(a, b, strict=True)])
+        errors = np.array([squared_error(x, y) / x.size for x, y in zip(a, b, strict=True)])
         of_frames = np.array([decibels(error) for error in errors])
         others = of_frames[1:]
         gap = of_frames[0] - others.mean() if len(others) else 0.0
@@ -32,11 +33,6 @@ def frame_errors(encoded: EncodedMedia) -> Statistic:
     names = ("frame-psnr", "clip-psnr", "first-frame-gap")
     columns = {name: exact(found[:, n]) for n, name in enumerate(names)}
     return Statistic(columns | {"first-frame-gap:n": found[:, 3].astype(np.int64)})
-
-
-def _error(a: np.ndarray, b: np.ndarray) -> float:
-    counts = np.bincount(np.abs(a.astype(np.int16) - b).ravel(), minlength=256)
-    return float(counts @ np.arange(256, dtype=np.int64) ** 2 / a.size)
 
 
 def frame_ssim(encoded: EncodedMedia) -> Statistic:
@@ -50,16 +46,16 @@ def frame_ms_ssim(encoded: EncodedMedia) -> Statistic:
 
 
 def _of_frames(
-    encoded: EncodedMedia, name: str, of_planes: Callable[[np.ndarray, np.ndarray], float]
+    encoded: EncodedMedia, name: str, of_planes: Callable[[Rows, Rows], float]
 ) -> Statistic:
     values = []
     for a, b in zip(encoded.inputs, encoded.outputs, strict=True):
-        planes = [
-            of_planes(x[:, :, c].astype(np.float64), y[:, :, c].astype(np.float64))
+        of_each = [
+            of_planes(p, q)
             for x, y in zip(a, b, strict=True)
-            for c in range(3)
+            for p, q in zip(planes(x), planes(y), strict=True)
         ]
-        values.append(np.mean(planes))
+        values.append(np.mean(of_each))
     found = np.array(values)
     good = np.isfinite(found)
     return Statistic({name: exact(np.where(good, found, 0.0)), f"{name}:n": good.astype(np.int64)})
