@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 Row = Sequence[Any]
 
 
-def number(value: float | int | None, unit: str = "") -> str:
+def number(value: float | int | None) -> str:
     """Four significant digits, thousands separated; a dash for what was not measured."""
     if value is None:
         return "—"
@@ -25,9 +26,42 @@ def number(value: float | int | None, unit: str = "") -> str:
     return f"{value:.4g}"
 
 
+def signed(value: float) -> str:
+    """As `number`, with its sign."""
+    return f"+{number(value)}" if value >= 0 else number(value)
+
+
+def unit(name: str) -> str:
+    """A unit as it is shown beside a number: nothing for `1`."""
+    return "" if name == "1" else name
+
+
 def interval(low: float | None, high: float | None) -> str:
-    """`low … high`, or empty."""
-    return "" if low is None or high is None else f"{number(low)} … {number(high)}"
+    """`low … high`, fractions with as many decimals as each other, or empty."""
+    if low is None or high is None:
+        return ""
+    ends = [number(low), number(high)]
+    if all(abs(end) < 1000 for end in (low, high)) and "e" not in "".join(ends):
+        for place, lacks in enumerate(padding(ends)):
+            if not float((low, high)[place]).is_integer():  # 0 and 1 are exact
+                ends[place] += lacks
+    return " … ".join(ends)
+
+
+_NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+(?:e[-+]\d+)?)?|—")
+
+
+def padding(column: Sequence[str]) -> list[str]:
+    """What each number of a column lacks to end where the longest fraction does, as the digits
+    (and the point) that would stand there: shown as nothing, they put the points in line. Empty
+    for what is no number."""
+    found = [_NUMBER.fullmatch(cell) for cell in column]
+    fractions = [len(match[1] or "") if match else 0 for match in found]
+    longest = "." + "0" * (max(fractions, default=0) - 1)
+    return [
+        longest[have:] if match and have < len(longest) and max(fractions) else ""
+        for match, have in zip(found, fractions, strict=True)
+    ]
 
 
 def p_value(value: float | None) -> str:
@@ -51,9 +85,18 @@ def emit(
     elif form == "json":
         print(json.dumps([dict(zip(header, row, strict=True)) for row in rows], ensure_ascii=False))
     elif sys.stdout.isatty():
-        _rich(header, rows, right, droppable)
+        _rich(header, _in_line(rows, right), right, droppable)
     else:
-        print(as_text(header, rows, right))
+        print(as_text(header, _in_line(rows, right), right))
+
+
+def _in_line(rows: Sequence[Row], right: Collection[int]) -> list[list[str]]:
+    """The cells as text, the decimal points of the columns `right` below each other."""
+    table = [[str(cell) for cell in row] for row in rows]
+    for column in right:
+        for row, lacking in zip(table, padding([row[column] for row in table]), strict=True):
+            row[column] += " " * len(lacking)
+    return table
 
 
 def as_csv(header: Row, rows: Sequence[Row]) -> str:

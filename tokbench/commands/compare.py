@@ -146,7 +146,7 @@ def _print(
     rows = [
         [
             d.task, d.score, d.other_name, tables.number(d.baseline), tables.number(d.other),
-            f"{d.other - d.baseline:+.4g}", tables.interval(d.low, d.high),
+            tables.signed(d.other - d.baseline), tables.interval(d.low, d.high),
             tables.p_value(d.adjusted), d.verdict,
         ]
         for d in found

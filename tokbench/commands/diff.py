@@ -167,7 +167,7 @@ def _change(step: Step, relative: bool) -> str:
     if step.old is None or step.new is None:
         return "—"
     change = moved(step.old, step.new, relative)
-    return f"{100 * change:+.3g} %" if relative else f"{change:+.4g}"
+    return f"{100 * change:+.3g} %" if relative else tables.signed(change)
 
 
 def _verdict(step: Step, gate: Gate) -> str:

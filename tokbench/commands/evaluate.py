@@ -302,7 +302,7 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
         rows.append([
             f"{score.name} {_ARROW[score.better]}".rstrip(),
             tables.number(int(score.value or 0) if count else score.value),
-            tables.interval(score.low, score.high), f"{score.n:,}", score.unit, score.metric,
+            tables.interval(score.low, score.high), f"{score.n:,}", tables.unit(score.unit), score.metric,
         ])  # fmt: skip
     header = ["score", "value", "95 % interval", "n", "unit", "signature"]
     tables.emit(header, rows, "table", (1, 3), droppable=2)

@@ -54,7 +54,7 @@ def _scores(page: Page, one: Comparison) -> Markup:
         winner = one.winner(name)
         if winner is not None:
             bold.add((len(rows), one.names.index(winner) + 2))
-        rows.append([term(page, known), known.unit, *map(value_cell, scores)])
+        rows.append([term(page, known), tables.unit(known.unit), *map(value_cell, scores)])
     caption = (
         "Headline scores with 95 % intervals; "
         "bold: better than every other, after Holm's correction"
@@ -69,7 +69,7 @@ def _differences(page: Page, one: Comparison) -> Markup:
     header = ["score", "first", "second", "difference", "95 % interval", "p (Holm)", "second is"]
     rows = [
         [
-            name, first, second, d.other - d.baseline,
+            name, first, second, Cell(tables.signed(d.other - d.baseline), d.other - d.baseline),
             Cell(tables.interval(d.low, d.high), d.low),
             Cell(tables.p_value(d.adjusted), d.adjusted), d.verdict,
         ]
