@@ -424,6 +424,25 @@ def test_a_table_sorts_filters_and_copies(site: Path, browser: Callable[..., Any
     assert page.evaluate("navigator.clipboard.readText()").startswith("m|v1|parallel-mini@1:all#")
 
 
+POINTS = """cells => cells.map(cell => {
+  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+  const range = document.createRange(), point = text.data.indexOf('.');
+  range.setStart(text, 0);
+  range.setEnd(text, point < 0 ? text.length : point);
+  return Math.round(2 * range.getBoundingClientRect().right) / 2; })"""
+"""Where the decimal point of each cell is, or would be."""
+
+
+def test_decimal_points_stand_in_line(site: Path, browser: Callable[..., Any]) -> None:
+    page = browser(site, "tasks/parallel-mini.html")
+    lengths, points = (
+        page.eval_on_selector_all("table.live tbody td:nth-child(3)", script)
+        for script in ("cells => cells.map(cell => cell.textContent.length)", POINTS)
+    )
+    assert len(set(lengths)) > 1
+    assert max(points) - min(points) <= 1
+
+
 def test_what_was_not_measured_stays_last(site: Path, browser: Callable[..., Any]) -> None:
     page = browser(site, "tasks/parallel-mini.html")
     section = page.locator("section").first
