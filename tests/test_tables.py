@@ -12,9 +12,10 @@ from tokbench import tables
     [
         (2.25, 2.496, "2.250 … 2.496"),
         (1.874, 2.00001, "1.874 … 2.000"),
+        (-0.9432, 12.61, "-0.94 … 12.61"),
         (0.0, 0.02312, "0 … 0.02312"),  # nothing at all is exact
-        (998.2, 1012.3, "998.2 … 1,012"),
-        (1e-5, 0.25, "1e-05 … 0.25"),
+        (998.2, 1012.3, "998 … 1,012"),
+        (1e-5, 0.25, "1e-05 … 0.2500"),
         (1.0, None, ""),
     ],
 )
@@ -25,8 +26,8 @@ def test_ends_of_an_interval_have_as_many_decimals(
 
 
 def test_a_difference_has_its_sign_and_no_power_of_ten() -> None:
-    assert [tables.signed(value) for value in (10_809.0, 0.5339, 0.0, -0.04491)] == [
-        "+10,809", "+0.5339", "+0", "-0.04491",
+    assert [tables.signed(value) for value in (10_809.0, 0.5, 0.0, -0.04491)] == [
+        "+10,809", "+0.5000", "+0", "-0.04491",
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Collection, Sequence
@@ -26,9 +27,17 @@ def number(value: float | int | None) -> str:
     return f"{value:.4g}"
 
 
+def measured(value: float | int | None) -> str:
+    """As `number`, with the zeros among a fraction's four digits, for the columns of tables."""
+    shown = number(value)
+    if value is None or "." not in shown or "e" in shown or abs(value) < 1e-3:
+        return shown
+    return f"{value:#.4g}"
+
+
 def signed(value: float) -> str:
-    """As `number`, with its sign."""
-    return f"+{number(value)}" if value >= 0 else number(value)
+    """As `measured`, with its sign."""
+    return f"+{measured(value)}" if value >= 0 else measured(value)
 
 
 def unit(name: str) -> str:
@@ -37,15 +46,20 @@ def unit(name: str) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """`low … high`, fractions with as many decimals as each other, or empty."""
+    """`low … high`, with as many decimals as the larger of them has in four digits, or empty."""
     if low is None or high is None:
         return ""
-    ends = [number(low), number(high)]
-    if all(abs(end) < 1000 for end in (low, high)) and "e" not in "".join(ends):
-        for place, lacks in enumerate(padding(ends)):
-            if not float((low, high)[place]).is_integer():  # 0 and 1 are exact
-                ends[place] += lacks
-    return " … ".join(ends)
+    size = max(abs(low), abs(high))
+    if not size >= 1e-3 or size == math.inf:
+        return f"{number(low)} … {number(high)}"
+    decimals = max(0, 3 - math.floor(math.log10(size)))
+
+    def end(value: float) -> str:
+        exact = value == round(value)  # as 0 and 1 mostly are
+        rounded = f"{value:,.{decimals}f}"
+        return number(value) if exact or not float(rounded.replace(",", "")) else rounded
+
+    return f"{end(low)} … {end(high)}"
 
 
 _NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+(?:e[-+]\d+)?)?|—")

@@ -119,4 +119,4 @@ def _emit(header: list[str], rows: Iterable[Sequence[Any]], form: str) -> None:
 def _cell(value: Any) -> str:
     import pandas as pd
 
-    return tables.number(None if value is pd.NA or value != value else value)
+    return tables.measured(None if value is pd.NA or value != value else value)

@@ -61,7 +61,7 @@ def _scores(page: Page, one: Comparison) -> Markup:
     )
     return page.table(
         f"compare-{slug(one.title)}", ["score", "unit", *one.names], rows, caption,
-        range(2, len(one.names) + 2), bold=bold,
+        range(2, len(one.names) + 2), bold=bold, alike=False,
     )  # fmt: skip
 
 
@@ -96,7 +96,11 @@ def _forest(page: Page, one: Comparison) -> Markup | str:
         whom = order[0] if order else ""
         what = f"{main} of each against the {_top(one, main)}, {whom}"
         aside = one.aside(main)
-    named = [(name, d) for name, d in named if d.baseline and d.low is not None]
+    named = [
+        (name, d)
+        for name, d in named
+        if d.baseline and d.low is not None and not name.endswith("/original")  # of the data alone
+    ]
     if not named:
         return ""
     told = sum(d.verdict not in ("not distinguishable", "equal") for _, d in named)

@@ -91,7 +91,7 @@ def value_cell(score: Score | None) -> Cell:
     """A value with its interval below."""
     if score is None or score.value is None:
         return Cell("—", None)
-    return Cell(tables.number(score.value), score.value, tables.interval(score.low, score.high))
+    return Cell(tables.measured(score.value), score.value, tables.interval(score.low, score.high))
 
 
 def _grouped(page: Page, name: str, own: dict[str, dict[str, Score]], task: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _places(column: Column, cells: Sequence[Any]) -> int:
     if column.kind not in ("number", "score"):
         return 0
     values = [cell[0] if isinstance(cell, list | tuple) else cell for cell in cells]
-    shown = [tables.number(_plain(value)) for value in values]
+    shown = [tables.measured(_plain(value)) for value in values]
     return max((len(text.partition(".")[2]) for text in shown), default=0)
 
 

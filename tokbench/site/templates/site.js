@@ -21,7 +21,9 @@
 
   // Unseen digits put the decimal points of a column in line: as tokbench.tables.padding.
   const measure = (value, places) => {
-    const made = element("span", "", number(value));
+    const size = Math.abs(value), whole = number(value);
+    const made = element("span", "",
+      whole.includes(".") && size >= 1e-3 && size < 1e3 ? value.toPrecision(4) : whole);
     const have = (made.textContent.split(".")[1] || "").length;
     if (have < places) made.dataset.lacks = (have ? "" : ".") + "0".repeat(places - have);
     return made;
