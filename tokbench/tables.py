@@ -192,7 +192,12 @@ def _rich(header: Row, rows: Sequence[Row], right: Sequence[int], droppable: int
         shown, droppable = shown - 1, droppable - 1
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column, name in enumerate(header[:shown]):
-        table.add_column(Text(str(name)), justify="right" if column in right else "left")
+        if column in right:  # half a number is another number
+            table.add_column(Text(str(name)), justify="right", min_width=widths[column])
+        else:
+            table.add_column(Text(str(name)))
     for row in table_rows[1:]:
         table.add_row(*map(Text, row[:shown]))
     console.print(table)
+    if left_out := ", ".join(map(str, header[shown:])):
+        console.print(Text(f"in a wider terminal: {left_out}", style="dim"))

@@ -391,6 +391,17 @@ def test_a_phone_shows_tokenizer_and_score_and_reaches_the_rest(
         assert figure.evaluate("svg => svg.getBoundingClientRect().right") <= 390
 
 
+def test_a_page_is_printed_in_dark_on_light(site: Path, browser: Callable[..., Any]) -> None:
+    page = browser(site, "tasks/parallel-mini.html", dark=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = page.evaluate(
+        """["color", "backgroundColor"].map(name => getComputedStyle(document.body)[name])"""
+    )
+    assert colours == ["rgb(27, 30, 35)", "rgb(255, 255, 255)"]
+    scrolls = "all => all.some(each => getComputedStyle(each).overflowX !== 'visible')"
+    assert not page.eval_on_selector_all(".scroll", scrolls)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_enough_contrast(site: Path, browser: Callable[..., Any], dark: bool) -> None:
     page = browser(site, "tasks/parallel-mini.html", dark=dark)
