@@ -387,3 +387,13 @@ def test_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert called(*asked, "--weights", tmp_path).code == 0
     first, second = os.environ["TOKBENCH_WEIGHTS"].split(os.pathsep)
     assert first == str(tmp_path.resolve()) and second == "/elsewhere"
+
+
+def test_a_folder_of_somebody_else_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*about: object) -> int:
+        raise PermissionError(13, "Permission denied", "/cache/words")
+
+    monkeypatch.setattr("tokbench.commands.listing.list_names", refused)
+    done = called("list")
+    assert done.code == 2
+    assert done.err == "tokbench: /cache/words: cannot read or write: Permission denied\n"
