@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_a_notebook_shows_scores_and_nothing_runs(found: tokbench.Records) -> No
     shown = tokbench.Records([hostile, found[1]])._repr_html_()
     assert "<script" not in shown and "&lt;script&gt;" in shown
     assert shown.count("<table") == 2 and "bytes-per-token" in shown
+
+
+def test_a_notebook_shows_the_main_score_first_and_no_powers_of_ten(
+    found: tokbench.Records,
+) -> None:
+    record = found[0]
+    cells = re.findall(r"<td>(.*?)</td>", record._repr_html_())
+    assert cells[0] == record.about.task.main
+    large = msgspec.structs.replace(record.scores[0], name="bits-per-second", value=65_455.2)
+    assert "<td>65,455</td>" in msgspec.structs.replace(record, scores=[large])._repr_html_()
 
 
 def test_the_shipped_leaderboard_is_a_frame() -> None:

@@ -129,7 +129,9 @@ def test_an_interruption_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None
         ("eval bytes --task parallel-mini --groups tur_Latin", "did you mean 'tur_Latn'?"),
         ("eval bytes --task language-tokens --lexicon none.txt", "none.txt"),
         ("eval bytes --data numbrs", "did you mean 'numbers'?"),
-        ("eval bytes --data some/where.txt", "no such file, folder or dataset"),
+        ("eval bytes --data some/where.txt", "no file, folder or dataset of that name"),
+        ("eval bytes --task text-depht", "did you mean 'text-depth', a suite (--suite)?"),
+        ("eval bytes --suite numbers", "it is a task (--task)"),
         ("eval bytes --data numbers --split al", "did you mean 'all'?"),
         ("eval bytes --task parallel-mini --reference eng_latn", "did you mean 'eng_Latn'?"),
         ("eval bytes --task text-parallel --data numbers", "needs parallel data"),
@@ -385,3 +387,13 @@ def test_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert called(*asked, "--weights", tmp_path).code == 0
     first, second = os.environ["TOKBENCH_WEIGHTS"].split(os.pathsep)
     assert first == str(tmp_path.resolve()) and second == "/elsewhere"
+
+
+def test_a_folder_of_somebody_else_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*about: object) -> int:
+        raise PermissionError(13, "Permission denied", "/cache/words")
+
+    monkeypatch.setattr("tokbench.commands.listing.list_names", refused)
+    done = called("list")
+    assert done.code == 2
+    assert done.err == "tokbench: /cache/words: cannot read or write: Permission denied\n"

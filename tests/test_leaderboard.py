@@ -180,6 +180,17 @@ def test_every_check_that_fails_is_named(run: Path) -> None:
     assert refusal(changed(run, everything)) == names
 
 
+def test_data_of_one_machine_is_refused_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert called("eval", "bytes", "--task", "executables").code == 0
+    (run,) = Path("runs").glob("bytes--*")
+    done = called("submit", run, "--to", "board")
+    assert done.code == 2
+    assert "data: executables depends on the machine: nobody else could check it" in done.err
+
+
 def test_a_second_record_of_the_same_key_is_refused(run: Path) -> None:
     assert called("submit", run).code == 0
     before = files_in(Path("leaderboards"))

@@ -97,7 +97,7 @@ def test_the_command_exits_with_0_or_3(lines: Path) -> None:
     ("arguments", "message"),
     [
         ("parity bytes bytse", "did you mean 'bytes'?"),
-        ("parity bytes bytes --data nowhere.txt", "no dataset of that name"),
+        ("parity bytes bytes --data nowhere.txt", "no file, folder or dataset of that name"),
         ("parity bytes", "b"),
         ("parity bytes bytes --limit 0", "not a whole number above 0"),
     ],

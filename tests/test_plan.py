@@ -254,7 +254,7 @@ def test_durations() -> None:
     ("arguments", "message"),
     [
         ("eval bytse --plan", "did you mean 'bytes'?"),
-        ("eval bytes --plan --data nowhere.txt", "no dataset of that name"),
+        ("eval bytes --plan --data nowhere.txt", "no file, folder or dataset of that name"),
         ("eval bytes --plan --task premium-flores20", "did you mean 'premium-flores200'?"),
         ("eval bytes --pln", "did you mean '--plan'?"),
     ],

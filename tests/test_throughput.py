@@ -316,7 +316,7 @@ def test_peak_memory_is_that_of_this_program_alone() -> None:
         ("bench", "SPEC"),
         ("bench bytse", "did you mean 'bytes'?"),
         ("bench bytes bytse", "did you mean 'bytes'?"),
-        ("bench bytes --data nowhere", "no dataset of that name"),
+        ("bench bytes --data nowhere", "no file, folder or dataset of that name"),
         ("bench bytes --data photos-mini", "photos-mini is image, not text"),
         ("bench bytes jpeg:50", "tokenizers of image and text: one kind at a time"),
         ("bench jpeg:50 --data parallel-mini", "parallel-mini is text, jpeg:50 image"),

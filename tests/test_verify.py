@@ -16,7 +16,7 @@ from mocks.command import called, files_in, refused
 from pyarrow import parquet
 
 from tokbench import samples as samples_module
-from tokbench.claimed import harmless, imports_nothing
+from tokbench.claimed import harmless, imports_nothing, placed_specs
 from tokbench.errors import UserError
 from tokbench.files import sha256, slug
 from tokbench.plausible import implausible
@@ -206,6 +206,50 @@ def test_a_tokenizer_may_be_given(run: Path) -> None:
     forge(run, renamed)
     assert said(run)[1].startswith("passed, but not all")
     assert said(run, "--with", "bytes")[1].startswith("verified: ")
+
+
+def test_weights_are_found_in_the_folder_that_the_user_names(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    weights = Path("weights")
+    weights.mkdir()
+    made = Tokenizer(models.WordLevel({"<unk>": 0, "a": 1}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made.save(str(weights / "mine.json"))
+    monkeypatch.delenv("TOKBENCH_WEIGHTS", raising=False)
+    done = called("eval", f"tokenizers:{weights}/mine.json", "--task", TASK, "--out", "runs")
+    assert done.code == 0
+    (own,) = Path("runs").glob("*--*")
+
+    def moved(record: Record) -> None:  # as on the machine of somebody else
+        record.tokenizer = "mine.json"
+        record.provenance.arguments = ["eval", "tokenizers:mine.json"]
+
+    forge(own, moved)
+    code, out = said(own)
+    assert code == 0 and "or --weights DIR" in out
+    monkeypatch.setenv("TOKBENCH_WEIGHTS", "")  # put back after the test, whatever --weights does
+    assert said(own, "--weights", weights)[1].startswith("verified: ")
+
+
+def test_only_what_a_record_names_is_looked_for_in_the_weights(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = read_record(run / "record.json")
+    (Path("weights") / "taef2").mkdir(parents=True)
+    monkeypatch.setenv("TOKBENCH_WEIGHTS", "weights")
+    for given, placed in (
+        ("kmeans(taesd:taef2,K=4)", ["kmeans(taesd:weights/taef2,K=4)"]),
+        ("taesd:taef2?device=cpu", ["taesd:weights/taef2?device=cpu"]),
+        ("taesd:other", []),
+        ("taesd:..", []),
+        ("taesd:taef2/../..", []),
+        ("evil:taef2", []),
+    ):
+        record.provenance.arguments = ["eval", given]
+        assert placed_specs(record) == placed
 
 
 SPECS = [

@@ -139,6 +139,10 @@ def submit(parser: argparse.ArgumentParser) -> None:
         "--with", dest="trusted", action="append", default=[], metavar="SPEC",
         help="for --verify: a spec, a file, or a folder of files that the records name",
     )  # fmt: skip
+    parser.add_argument(
+        "--weights", metavar="DIR",
+        help="for --verify: a folder in which weights lie that the records name (taef2, lyra)",
+    )  # fmt: skip
 
 
 def diff(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokbench.errors import UserError, one_line
+from tokbench.probes.weights import folders
 from tokbench.record import Record
 from tokbench.registry import TOKENIZERS
 from tokbench.specs import load_tokenizer
@@ -23,6 +24,8 @@ _PLAIN = re.compile(r"[\w.+-]+(?:\(\))?")
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 _SPEC = re.compile(r"(?P<family>[\w-]+)(?::(?P<reference>[^?()]*))?(?:\?(?P<query>[^()/\\]*))?")
 _AROUND = re.compile(r"(?P<family>[\w-]+)\((?P<inside>.*?)(?:,[\w,=.-]+)?\)(?:\?[\w&=.,-]+)?")
+_GIVE = "give --with SPEC, FILE or FOLDER, or --weights DIR"
+
 LONGEST = 300
 """Characters of the longest name."""
 
@@ -49,6 +52,24 @@ def named_specs(record: Record) -> list[str]:
     return list(dict.fromkeys([record.tokenizer, *given]))
 
 
+_PLACE = re.compile(r"(?<![\w-])[\w-]+:(?P<place>[\w.-]+)(?=[,?)]|$)")
+
+
+def placed_specs(record: Record) -> list[str]:
+    """What the record's command named, with the weights that lie in the user's own folders of
+    them: a record keeps of a path only its last part (`taesd:taef2`)."""
+    specs = []
+    for spec in filter(harmless, named_specs(record)):
+        if part := _PLACE.search(spec):
+            places = [folder / part["place"] for folder in folders()]
+            specs += [
+                f"{spec[: part.start('place')]}{place}{spec[part.end('place') :]}"
+                for place in places
+                if place.exists()
+            ]
+    return specs
+
+
 def imports_nothing(spec: str) -> bool:
     """Is a spec of one of our own families, or a file that is there, and no Python class?"""
     around = _AROUND.fullmatch(spec)
@@ -68,11 +89,12 @@ def same_tokenizer(record: Record, trusted: Sequence[str] = ()) -> tuple[Tokeniz
     """
     wanted, name = record.about.tokenizer.fingerprint, record.tokenizer
     tried, other = [], None
-    for spec in [*_given(name, trusted), *filter(harmless, named_specs(record))]:
+    harmless_ones = filter(harmless, named_specs(record))
+    for spec in [*_given(name, trusted), *placed_specs(record), *harmless_ones]:
         try:
             found = load_tokenizer(spec)
         except UserError as error:
-            tried.append(one_line(error))
+            tried.append((spec, one_line(error)))
             continue
         if found.fingerprint() == wanted:
             return found, spec
@@ -81,8 +103,9 @@ def same_tokenizer(record: Record, trusted: Sequence[str] = ()) -> tuple[Tokeniz
     if other:
         raise UserError(f"tokenizer: {other}, the record says {wanted[:12]}")
     if tried:
-        raise LookupError(f"{name} cannot be loaded here ({tried[0]})")
-    raise LookupError(f"{name} is not at hand (give --with SPEC, FILE or FOLDER)")
+        fullest = next((why for spec, why in tried if spec.endswith(f":{name}")), tried[0][1])
+        raise LookupError(f"{name} cannot be loaded here ({fullest}); {_GIVE}")
+    raise LookupError(f"{name} is not at hand ({_GIVE})")
 
 
 def _given(name: str, trusted: Sequence[str]) -> list[str]:

@@ -266,7 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno in _MACHINE:
             _close_output()
             where = f"{error.filename}: " if error.filename else ""
-            print(f"tokbench: {where}cannot write: {error.strerror}", file=sys.stderr)
+            what = "read or write" if isinstance(error, PermissionError) else "write"
+            print(f"tokbench: {where}cannot {what}: {error.strerror}", file=sys.stderr)
             return USER
         import traceback
 
@@ -280,8 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 _RESUMED = (["eval"], ["compare"], ["rate"], ["report"], ["sweep"])
 """Commands that keep their finished shards."""
 
-_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""What a disk refuses; wherever it comes up, it is not our bug."""
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What a disk or its owner refuses; wherever it comes up, it is not our bug."""
 
 
 def _close_output() -> None:

@@ -81,8 +81,10 @@ def load_manifest(name: str) -> Manifest:
     path = Path(name) if name.endswith(".toml") else builtin("data_manifests") / f"{name}.toml"
     if not path.is_file():
         names = manifest_names()
-        nothing = "no such file, folder or dataset" if "/" in name else "no dataset of that name"
-        raise UserError(f"'{name}': {nothing}{near(name, names)} (see: tokbench list datasets)")
+        raise UserError(
+            f"'{name}': no file, folder or dataset of that name{near(name, names)} "
+            "(see: tokbench list datasets)"
+        )
     manifest = load_toml(path, Manifest)
     if manifest.default_split not in manifest.splits:
         hint = near(manifest.default_split, manifest.splits)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tokbench import own_version
+from tokbench import own_version, tables
 from tokbench.errors import UserError
 from tokbench.evidence import Example, Failure
 from tokbench.files import PACKAGE, read_bytes, sha256
@@ -144,11 +144,17 @@ class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return pd.DataFrame(rows, columns=columns).astype(kinds)
 
     def _repr_html_(self) -> str:
-        """In a notebook: the scores of the whole data, escaped."""
-        table = self.to_frame()
-        whole = table[table["facet"] == ""]
+        """In a notebook: the scores of the whole data, the main one first, escaped."""
+        table, main = self.to_frame(), self.about.task.main
+        is_main = (table["score"] + "/" + table["facet"]).str.removesuffix("/") == main
+        table.loc[is_main, "score"] = main
+        whole = table[is_main | (table["facet"] == "")].sort_values(
+            "score", key=lambda names: names != main, kind="stable"
+        )
         columns = ["score", "value", "low", "high", "n", "unit", "better"]
-        shown = whole[columns].to_html(index=False, escape=True, na_rep="—", float_format="%.4g")
+        shown = whole[columns].to_html(
+            index=False, escape=True, na_rep="—", float_format=tables.measured
+        )
         about = self.about.dataset
         title = f"{self.tokenizer} on {self.task} ({about.name}:{about.split}, n = {about.samples})"
         head = f"<p><strong>{escape(title)}</strong></p>"

@@ -110,8 +110,11 @@ def _data_checks(record: Record) -> list[str]:
     data = record.about.dataset
     if data.name not in manifest_names():
         return [f"data: '{data.name}' is not a dataset with a manifest"]
-    split = load_manifest(data.name).splits.get(data.split)
+    manifest = load_manifest(data.name)
+    split = manifest.splits.get(data.split)
     known = split.fingerprints if split else {}
+    if not known and manifest.varies:
+        return [f"data: {data.name} depends on {manifest.varies}: nobody else could check it"]
     if "+" in data.split or data.fingerprint not in known.values():
         return [
             f"data: the hash of {data.name}:{data.split} is not among the manifest's known contents"

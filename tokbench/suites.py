@@ -32,8 +32,8 @@ def suite(name: str, data: str | None = None, split: str | None = None) -> list[
     language = name.removeprefix(_STEM)
     if name.startswith(_STEM) and (is_code(language) or language in languages()):
         return _one_language(language, data, split)
-    known = [*fixed, ONE_LANGUAGE]
-    raise UserError(f"no suite named '{name}'{near(name, known)} (see: tokbench list suites)")
+    hint = "; it is a task (--task)" if name in task_paths() else near(name, [*fixed, ONE_LANGUAGE])
+    raise UserError(f"no suite named '{name}'{hint} (see: tokbench list suites)")
 
 
 def _one_language(language: str, data: str | None, split: str | None) -> list[Task]:

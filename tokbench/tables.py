@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import re
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 Row = Sequence[Any]
 
 
-def number(value: float | int | None, unit: str = "") -> str:
+def number(value: float | int | None) -> str:
     """Four significant digits, thousands separated; a dash for what was not measured."""
     if value is None:
         return "—"
@@ -25,9 +27,55 @@ def number(value: float | int | None, unit: str = "") -> str:
     return f"{value:.4g}"
 
 
+def measured(value: float | int | None) -> str:
+    """As `number`, with the zeros among a fraction's four digits, for the columns of tables."""
+    shown = number(value)
+    if value is None or "." not in shown or "e" in shown or abs(value) < 1e-3:
+        return shown
+    return f"{value:#.4g}"
+
+
+def signed(value: float) -> str:
+    """As `measured`, with its sign."""
+    return f"+{measured(value)}" if value >= 0 else measured(value)
+
+
+def unit(name: str) -> str:
+    """A unit as it is shown beside a number: nothing for `1`."""
+    return "" if name == "1" else name
+
+
 def interval(low: float | None, high: float | None) -> str:
-    """`low … high`, or empty."""
-    return "" if low is None or high is None else f"{number(low)} … {number(high)}"
+    """`low … high`, with as many decimals as the larger of them has in four digits, or empty."""
+    if low is None or high is None:
+        return ""
+    size = max(abs(low), abs(high))
+    if not size >= 1e-3 or size == math.inf:
+        return f"{number(low)} … {number(high)}"
+    decimals = max(0, 3 - math.floor(math.log10(size)))
+
+    def end(value: float) -> str:
+        exact = value == round(value)  # as 0 and 1 mostly are
+        rounded = f"{value:,.{decimals}f}"
+        return number(value) if exact or not float(rounded.replace(",", "")) else rounded
+
+    return f"{end(low)} … {end(high)}"
+
+
+_NUMBER = re.compile(r"[-+]?[\d,]+(\.\d+(?:e[-+]\d+)?)?|—")
+
+
+def padding(column: Sequence[str]) -> list[str]:
+    """What each number of a column lacks to end where the longest fraction does, as the digits
+    (and the point) that would stand there: shown as nothing, they put the points in line. Empty
+    for what is no number."""
+    found = [_NUMBER.fullmatch(cell) for cell in column]
+    fractions = [len(match[1] or "") if match else 0 for match in found]
+    longest = "." + "0" * (max(fractions, default=0) - 1)
+    return [
+        longest[have:] if match and have < len(longest) and max(fractions) else ""
+        for match, have in zip(found, fractions, strict=True)
+    ]
 
 
 def p_value(value: float | None) -> str:
@@ -51,9 +99,18 @@ def emit(
     elif form == "json":
         print(json.dumps([dict(zip(header, row, strict=True)) for row in rows], ensure_ascii=False))
     elif sys.stdout.isatty():
-        _rich(header, rows, right, droppable)
+        _rich(header, _in_line(rows, right), right, droppable)
     else:
-        print(as_text(header, rows, right))
+        print(as_text(header, _in_line(rows, right), right))
+
+
+def _in_line(rows: Sequence[Row], right: Collection[int]) -> list[list[str]]:
+    """The cells as text, the decimal points of the columns `right` below each other."""
+    table = [[str(cell) for cell in row] for row in rows]
+    for column in right:
+        for row, lacking in zip(table, padding([row[column] for row in table]), strict=True):
+            row[column] += " " * len(lacking)
+    return table
 
 
 def as_csv(header: Row, rows: Sequence[Row]) -> str:
@@ -135,7 +192,12 @@ def _rich(header: Row, rows: Sequence[Row], right: Sequence[int], droppable: int
         shown, droppable = shown - 1, droppable - 1
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column, name in enumerate(header[:shown]):
-        table.add_column(Text(str(name)), justify="right" if column in right else "left")
+        if column in right:  # half a number is another number
+            table.add_column(Text(str(name)), justify="right", min_width=widths[column])
+        else:
+            table.add_column(Text(str(name)))
     for row in table_rows[1:]:
         table.add_row(*map(Text, row[:shown]))
     console.print(table)
+    if left_out := ", ".join(map(str, header[shown:])):
+        console.print(Text(f"in a wider terminal: {left_out}", style="dim"))

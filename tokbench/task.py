@@ -116,7 +116,10 @@ def load_task(name: str) -> Task:
         if name not in paths:
             if Path(name).is_file():
                 raise UserError(f"{name}: a task file's name ends in .toml")
-            raise UserError(f"no task named '{name}'{near(name, paths)} (see: tokbench list tasks)")
+            hint = near(name, paths)
+            if not hint and (suite := near(name, load_suites())):
+                hint = f"{suite[:-1]}, a suite (--suite)?"
+            raise UserError(f"no task named '{name}'{hint} (see: tokbench list tasks)")
         path = paths[name]
     task = load_toml(path, Task)
     if path.is_relative_to(builtin("tasks")) and task.name != path.stem:

@@ -140,6 +140,41 @@ def test_a_table_sorts_filters_and_turns_pages(report: Path, browser: Opened) ->
     assert not set(before) & set(first_cells(page, GROUPS))
 
 
+POINTS = """cells => cells.map(cell => {
+  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+  const range = document.createRange(), point = text.data.indexOf('.');
+  range.setStart(text, 0);
+  range.setEnd(text, point < 0 ? text.length : point);
+  return Math.round(2 * range.getBoundingClientRect().right) / 2; })"""
+"""Where the decimal point of each cell is, or would be."""
+
+
+def test_decimal_points_stand_in_line(report: Path, browser: Opened) -> None:
+    page = browser(report)
+    ready(page, GROUPS)
+    lengths = "cells => cells.map(cell => cell.firstChild.textContent.length)"
+    seen = set()
+    for column in range(2, page.locator(f"#{GROUPS} thead th").count() + 1):
+        cells = f"#{GROUPS} tbody td:nth-child({column})"
+        seen.add(len(set(page.eval_on_selector_all(cells, lengths))))
+        points = page.eval_on_selector_all(cells, POINTS)
+        assert max(points) - min(points) <= 1
+    assert max(seen) > 1
+
+
+def test_wide_figures_scroll_in_their_box_on_a_phone(report: Path, browser: Opened) -> None:
+    page = browser(report, width=390)
+    wide = page.eval_on_selector_all(
+        ".plot svg",
+        """all => all.filter(svg => svg.checkVisibility()).map(svg => [
+          svg.getBoundingClientRect().width / svg.width.baseVal.value,
+          svg.parentElement.getBoundingClientRect().right])""",
+    )
+    assert wide
+    assert all(shrunk > 0.67 and right <= 390 for shrunk, right in wide)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_a_table_sorts_by_keyboard(report: Path, browser: Opened) -> None:
     page = browser(report)
     ready(page, GROUPS)

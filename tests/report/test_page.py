@@ -53,11 +53,11 @@ def test_a_table_is_offered_as_csv_markdown_and_latex() -> None:
     assert page.files["tables/a.md"].decode().splitlines()[1] == "| --- | ---: |"
     latex = page.files["tables/a.tex"].decode()
     assert r"\begin{tabular}{lr}" in latex
-    assert r"a\&b & \textbf{1.5} \\" in latex
+    assert r"a\&b & \textbf{1.500} \\" in latex
     assert r"who & score\_\% \\" in latex
     for rule in ("toprule", "midrule", "bottomrule"):
         assert latex.count(rf"\{rule}") == 1
-    assert "<b>1.5</b>" in markup
+    assert "<b>1.500</b>" in markup
     assert "a&amp;b" in markup
 
 

@@ -265,3 +265,13 @@ def test_the_original_itself_is_ranked_but_wins_nothing(here: Path) -> None:
     edges = extremes(subjects[0].records["text-parallel"][0])
     assert edges is not None
     assert "eng_Latn" not in dict([*edges.best, *edges.worst])
+
+
+def test_a_damaged_record_is_refused_as_what_it_is(here: Path) -> None:
+    run = here / "run"
+    run.mkdir()
+    (run / "record.json").write_text("[]")
+    for name in ("report", "compare"):
+        done = called(name, run, run)
+        assert done.code == 2
+        assert f"{run / 'record.json'}: expected `object`" in done.err

@@ -391,6 +391,17 @@ def test_a_phone_shows_tokenizer_and_score_and_reaches_the_rest(
         assert figure.evaluate("svg => svg.getBoundingClientRect().right") <= 390
 
 
+def test_a_page_is_printed_in_dark_on_light(site: Path, browser: Callable[..., Any]) -> None:
+    page = browser(site, "tasks/parallel-mini.html", dark=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = page.evaluate(
+        """["color", "backgroundColor"].map(name => getComputedStyle(document.body)[name])"""
+    )
+    assert colours == ["rgb(27, 30, 35)", "rgb(255, 255, 255)"]
+    scrolls = "all => all.some(each => getComputedStyle(each).overflowX !== 'visible')"
+    assert not page.eval_on_selector_all(".scroll", scrolls)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_enough_contrast(site: Path, browser: Callable[..., Any], dark: bool) -> None:
     page = browser(site, "tasks/parallel-mini.html", dark=dark)
@@ -422,6 +433,27 @@ def test_a_table_sorts_filters_and_copies(site: Path, browser: Callable[..., Any
     table.locator("button.copy").first.click()
     page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()").startswith("m|v1|parallel-mini@1:all#")
+
+
+POINTS = """cells => cells.map(cell => {
+  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+  const range = document.createRange(), point = text.data.indexOf('.');
+  range.setStart(text, 0);
+  range.setEnd(text, point < 0 ? text.length : point);
+  return Math.round(2 * range.getBoundingClientRect().right) / 2; })"""
+"""Where the decimal point of each cell is, or would be."""
+
+
+def test_decimal_points_stand_in_line(tmp_path: Path, browser: Callable[..., Any]) -> None:
+    values = {"a": 0.7314, "b": 10.5, "c": 1.0, "d": 2.62}
+    records = [made_up(name, values={"premium/mean": value}) for name, value in values.items()]
+    page = browser(made(tmp_path, records), "tasks/parallel-mini.html")
+    lengths, points = (
+        page.eval_on_selector_all("table.live tbody td:nth-child(3)", script)
+        for script in ("cells => cells.map(cell => cell.textContent.length)", POINTS)
+    )
+    assert sorted(lengths) == [1, 5, 5, 6]
+    assert max(points) - min(points) <= 1
 
 
 def test_what_was_not_measured_stays_last(site: Path, browser: Callable[..., Any]) -> None:

@@ -78,8 +78,8 @@ def compare(options: argparse.Namespace, given: list[str]) -> int:
 def filed_records(subject: str) -> list[tuple[Record, Path]] | None:
     """The record behind a subject that is a record file, a run folder or a leaderboard row."""
     path = Path(subject)
-    if path.is_dir() and (path / "record.json").is_file():
-        path = path / "record.json"
+    if (path / "record.json").is_file():
+        return [(read_record(path / "record.json"), path / "record.json")]
     if path.is_file() and path.suffix == ".json":
         head = path.read_bytes()[:200]
         if b'"schema"' in head:
@@ -145,8 +145,8 @@ def _print(
     several = len({d.other_name for d in found}) > 1
     rows = [
         [
-            d.task, d.score, d.other_name, tables.number(d.baseline), tables.number(d.other),
-            f"{d.other - d.baseline:+.4g}", tables.interval(d.low, d.high),
+            d.task, d.score, d.other_name, tables.measured(d.baseline), tables.measured(d.other),
+            tables.signed(d.other - d.baseline), tables.interval(d.low, d.high),
             tables.p_value(d.adjusted), d.verdict,
         ]
         for d in found

@@ -167,7 +167,7 @@ def _change(step: Step, relative: bool) -> str:
     if step.old is None or step.new is None:
         return "—"
     change = moved(step.old, step.new, relative)
-    return f"{100 * change:+.3g} %" if relative else f"{change:+.4g}"
+    return f"{100 * change:+.3g} %" if relative else tables.signed(change)
 
 
 def _verdict(step: Step, gate: Gate) -> str:
@@ -210,7 +210,7 @@ def _show(pairs: list[tuple[Filed, Filed]], alone: list[str], steps: list[Step],
         if form == "csv":
             cells += ["" if v is None else repr(v) for v in (step.old, step.new)]
         else:
-            cells += [tables.number(step.old), tables.number(step.new)]
+            cells += [tables.measured(step.old), tables.measured(step.new)]
         rows.append([*cells, _change(step, False), _change(step, True), interval, said])
     if rows or not quiet:
         tables.emit(header, rows, form, (2, 3, 4, 5))

@@ -246,7 +246,8 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
     about = record.about
     data = about.dataset
     groups = f", {data.groups} groups" if data.groups > 1 else ""
-    where = f"{data.name}:{data.split}, {data.samples:,} samples{groups}"
+    several = "" if data.samples == 1 else "s"
+    where = f"{data.name}:{data.split}, {data.samples:,} sample{several}{groups}"
     print(f"{record.tokenizer} on {record.task} ({where})")
     rows = []
     notes: dict[str, list[str]] = {}
@@ -256,8 +257,9 @@ def _show_one(record: Record, path: Path, full: bool) -> None:
         count = score.metric.startswith("counts|") and score.value is not None
         rows.append([
             f"{score.name} {_ARROW[score.better]}".rstrip(),
-            tables.number(int(score.value or 0) if count else score.value),
-            tables.interval(score.low, score.high), f"{score.n:,}", score.unit, score.metric,
+            tables.measured(int(score.value or 0) if count else score.value),
+            tables.interval(score.low, score.high), f"{score.n:,}", tables.unit(score.unit),
+            score.metric,
         ])  # fmt: skip
     header = ["score", "value", "95 % interval", "n", "unit", "signature"]
     tables.emit(header, rows, "table", (1, 3), droppable=2)

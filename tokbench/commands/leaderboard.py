@@ -51,7 +51,7 @@ def leaderboard(options: argparse.Namespace, given: list[str]) -> int:
             print(f"{task} ({entry.data}, by {scores[0]}){note}\n")
             cells = [[_cell(row[0]), name, *map(_cell, row[1:])] for name, row in rows]
             header = ["rank", "tokenizer", *scores]
-            tables.emit(header, cells, options.format, range(2, len(header)))
+            tables.emit(header, cells, options.format, (0, *range(2, len(header))), len(header) - 3)
             print(_lossy(table, task, wide.attrs["question"]))
     if for_programs:
         _emit(["task", "data", "rank", "tokenizer", *columns], flat, options.format)
@@ -119,4 +119,4 @@ def _emit(header: list[str], rows: Iterable[Sequence[Any]], form: str) -> None:
 def _cell(value: Any) -> str:
     import pandas as pd
 
-    return tables.number(None if value is pd.NA or value != value else value)
+    return tables.measured(None if value is pd.NA or value != value else value)

@@ -260,7 +260,7 @@ def _show(panel: Panel, rows: list[dict[str, Any]], options: argparse.Namespace)
     found = [
         [
             row["curve"], row["measure"],
-            "—" if row["value"] is None else f"{row['value']:+.4g} {row['unit']}",
+            "—" if row["value"] is None else f"{tables.signed(row['value'])} {row['unit']}",
             tables.interval(row["low"], row["high"]), row["note"],
         ]
         for row in averages
@@ -272,7 +272,7 @@ def _show(panel: Panel, rows: list[dict[str, Any]], options: argparse.Namespace)
         [
             row["tokenizer"], tables.number(row["rate"]), tables.number(row["quality"]),
             tables.number(row["baseline"]),
-            "—" if row["value"] is None else f"{row['value']:+.4g}",
+            "—" if row["value"] is None else tables.signed(row["value"]),
             tables.interval(row["low"], row["high"]), row["note"],
         ]
         for row in rows

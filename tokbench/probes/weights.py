@@ -42,12 +42,16 @@ def hub_folder() -> Path:
     return Path(os.environ.get("TORCH_HOME") or home).expanduser() / "hub"
 
 
+def folders() -> list[Path]:
+    """Those that the user names, in `TOKBENCH_WEIGHTS` or with `--weights`."""
+    chosen = os.environ.get(VARIABLE, "").split(os.pathsep)
+    return [Path(each).expanduser() for each in chosen if each]
+
+
 def found(name: str, digest: str = "") -> Path | None:
     """The file of that name in the folders of `TOKBENCH_WEIGHTS`, in tokbench's cache or in
     torch.hub's. Raises `UserError` where its SHA-256 does not begin with `digest`."""
-    chosen = os.environ.get(VARIABLE, "").split(os.pathsep)
-    folders = [Path(each).expanduser() for each in chosen if each]
-    for folder in [*folders, cache_dir() / "weights", hub_folder() / "checkpoints"]:
+    for folder in [*folders(), cache_dir() / "weights", hub_folder() / "checkpoints"]:
         path = folder if folder.name == name else folder / name
         if path.is_file():
             if not sha256_file(path).startswith(digest):

@@ -54,14 +54,14 @@ def _scores(page: Page, one: Comparison) -> Markup:
         winner = one.winner(name)
         if winner is not None:
             bold.add((len(rows), one.names.index(winner) + 2))
-        rows.append([term(page, known), known.unit, *map(value_cell, scores)])
+        rows.append([term(page, known), tables.unit(known.unit), *map(value_cell, scores)])
     caption = (
         "Headline scores with 95 % intervals; "
         "bold: better than every other, after Holm's correction"
     )
     return page.table(
         f"compare-{slug(one.title)}", ["score", "unit", *one.names], rows, caption,
-        range(2, len(one.names) + 2), bold=bold,
+        range(2, len(one.names) + 2), bold=bold, alike=False,
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def _differences(page: Page, one: Comparison) -> Markup:
     header = ["score", "first", "second", "difference", "95 % interval", "p (Holm)", "second is"]
     rows = [
         [
-            name, first, second, d.other - d.baseline,
+            name, first, second, Cell(tables.signed(d.other - d.baseline), d.other - d.baseline),
             Cell(tables.interval(d.low, d.high), d.low),
             Cell(tables.p_value(d.adjusted), d.adjusted), d.verdict,
         ]
@@ -96,7 +96,11 @@ def _forest(page: Page, one: Comparison) -> Markup | str:
         whom = order[0] if order else ""
         what = f"{main} of each against the {_top(one, main)}, {whom}"
         aside = one.aside(main)
-    named = [(name, d) for name, d in named if d.baseline and d.low is not None]
+    named = [
+        (name, d)
+        for name, d in named
+        if d.baseline and d.low is not None and not name.endswith("/original")  # of the data alone
+    ]
     if not named:
         return ""
     told = sum(d.verdict not in ("not distinguishable", "equal") for _, d in named)

@@ -46,7 +46,7 @@ def forest(named: Sequence[tuple[str, Difference]]) -> Figure:
         filled = found.verdict in COLOURS
         axes.plot(
             [value], [row], "o", markersize=5.5, color=colour,
-            markerfacecolor=colour if filled else "none",
+            markerfacecolor=colour if filled else "none", clip_on=False,
         )  # fmt: skip
     axes.set_yticks(range(len(named)), [unmarked(name, 30) for name, _ in named])
     axes.set_ylim(len(named) - 0.4, -0.6)

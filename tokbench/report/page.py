@@ -36,6 +36,10 @@ UNPAGED = 40
 PACKED = 64 << 10
 """Bytes of an exported table above which a single file offers it packed."""
 
+SMALLEST = 0.68
+"""Of its own width, what a figure keeps on a narrow screen, where its words would else be too small
+to read: it scrolls in its box."""
+
 LONGEST = 96
 """Characters of a name that a page or a figure shows."""
 
@@ -57,11 +61,12 @@ class Section:
 class Cell:
     """A cell that shows one thing and is sorted and exported as another.
 
-    value: a number, text, or None for what was not measured.
+    value: a number, text, or None for what was not measured. below: what stands below, smaller.
     """
 
     shown: str | Markup
     value: float | int | str | None
+    below: str = ""
 
 
 @dataclass
@@ -92,6 +97,7 @@ class Page:
         )
         found.filters |= {
             "number": tables.number,
+            "measured": tables.measured,
             "short": short,
             "interval": _interval,
             "clipped": _clipped,
@@ -150,7 +156,10 @@ class Page:
             form: self.url(f"figures/{name}.{form}", content) for form, content in drawn.items()
         }
         svg = Markup(inline.replace(INK, "currentColor"))
-        return self.fill("figure.html", svg=svg, links=links, caption=caption, alt=alt, name=name)
+        return self.fill(
+            "figure.html", svg=svg, links=links, caption=caption, alt=alt, name=name,
+            least=round(figure.get_figwidth() * 96 * SMALLEST),
+        )  # fmt: skip
 
     def table(
         self,
@@ -162,18 +171,23 @@ class Page:
         *,
         bold: Collection[tuple[int, int]] = (),
         exports: tuple[Sequence[str], Sequence[Sequence[Any]]] | None = None,
+        alike: bool = True,
     ) -> Markup:
         """A table to sort and filter, offered as CSV, Markdown and LaTeX (booktabs).
 
         Cells are text, numbers, None (not measured), markup or `Cell`. right: columns of
         numbers. bold: cells (row, column) of the best, where that can be told. exports: header
-        and rows of the CSV, where it says more than the page shows.
+        and rows of the CSV, where it says more than the page shows. alike: a column measures one
+        thing, so that decimal points belong below each other.
         """
         name = self._own(name)
         plain = [[_plain(cell) for cell in row] for row in rows]
         sorted_by = {n for n in range(len(header)) if _numeric(plain, n)}
         out_header, out_rows = exports or (header, plain)
         worded = [[_worded(cell) for cell in row] for row in rows]
+        lined = right if alike else ()
+        lacking = [tables.padding([row[n] for row in worded]) if n in lined else [""] * len(rows)
+                   for n in range(len(header))]  # fmt: skip
         files = {
             "csv": tables.as_csv(out_header, [[_blank(cell) for cell in row] for row in out_rows]),
             "md": tables.as_markdown(header, worded, sorted(sorted_by)),
@@ -189,7 +203,10 @@ class Page:
             "table.html",
             name=name,
             header=header,
-            rows=[list(zip(row, line, strict=True)) for row, line in zip(rows, plain, strict=True)],
+            rows=[
+                list(zip(row, line, lacks, strict=True))
+                for row, line, lacks in zip(rows, plain, zip(*lacking, strict=True), strict=True)
+            ],
             caption=caption,
             right=set(right),
             bold=set(bold),
@@ -271,5 +288,5 @@ def _worded(cell: Any) -> str:
             return cell.shown
         cell = cell.value
     if cell is None or _number(cell):
-        return tables.number(cell)
+        return tables.measured(cell)
     return str(_plain(cell))

@@ -75,7 +75,7 @@ def _row(page: Page, record: Record, score: Score) -> list[Any]:
     full = record.score_signature(score)
     interval = Cell(tables.interval(score.low, score.high).replace(" ", "\u00a0"), score.low)
     return [
-        term(page, score), score.value, interval, score.unit, score.n, score.note,
+        term(page, score), score.value, interval, tables.unit(score.unit), score.n, score.note,
         page.fill("signature.html", short=score.metric, full=full),
     ]  # fmt: skip
 
@@ -91,9 +91,7 @@ def value_cell(score: Score | None) -> Cell:
     """A value with its interval below."""
     if score is None or score.value is None:
         return Cell("—", None)
-    within = tables.interval(score.low, score.high)
-    small = Markup("<small>{}</small>").format(within) if within else ""
-    return Cell(Markup("{}{}").format(tables.number(score.value), small), score.value)
+    return Cell(tables.measured(score.value), score.value, tables.interval(score.low, score.high))
 
 
 def _grouped(page: Page, name: str, own: dict[str, dict[str, Score]], task: str) -> dict[str, Any]:

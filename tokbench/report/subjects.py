@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tokbench.bench import Bench, Clock, Job, open_bench
-from tokbench.claimed import imports_nothing, named_specs
+from tokbench.claimed import imports_nothing, named_specs, placed_specs
 from tokbench.errors import UserError
 from tokbench.evidence import Failure
 from tokbench.media import EncodedMedia
@@ -45,8 +45,9 @@ class Subject:
         """Specs that may load the tokenizer again: its own, and of what the record's command
         named all that runs no code of a stranger's."""
         record = next(iter(self.records.values()))[0]
-        named = named_specs(record)
-        return [self.spec] if self.spec else [spec for spec in named if imports_nothing(spec)]
+        if self.spec:
+            return [self.spec]
+        return [*filter(imports_nothing, named_specs(record)), *placed_specs(record)]
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

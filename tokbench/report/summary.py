@@ -118,7 +118,9 @@ def _side_by_side(page: Page, subjects: Sequence[Subject]) -> str:
     caption = (
         "Main scores with 95 % intervals; bold: better than every other, after Holm's correction"
     )
-    return page.table("summary", header, rows, caption, right, bold=bold)
+    return page.table(
+        "summary", header, rows, caption, right, bold=bold, alike=len(names) > MOST_COLUMNS
+    )
 
 
 def _main_term(page: Page, own: dict[str, Score | None], main: str) -> Cell | str:

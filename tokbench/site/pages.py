@@ -69,7 +69,12 @@ def environment() -> Environment:
             loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        made.filters["number"] = tables.number
+        made.filters |= {
+            "number": tables.number,
+            "measured": tables.measured,
+            "padding": tables.padding,
+        }
+        made.globals |= {"interval": tables.interval, "unit": tables.unit}
         _environment.append(made)
     return _environment[0]
 

@@ -41,7 +41,10 @@ def live_table(
     """A table that sorts and filters; 10,000 rows are drawn a page at a time. order: of its
     first look, the given order where None."""
     data = {
-        "columns": [column._asdict() for column in columns],
+        "columns": [
+            column._asdict() | {"places": _places(column, [row[k] for row in rows])}
+            for k, column in enumerate(columns)
+        ],
         "rows": [[_plain(cell) for cell in row] for row in rows],
         "order": [order] if order else [],
     }
@@ -55,6 +58,15 @@ def live_table(
         "live.html", name=name, columns=columns, caption=caption, csv=address, rows=len(rows),
         data=Markup(text.replace("<", "\\u003c")), shown=min(len(rows), 25),
     )  # fmt: skip
+
+
+def _places(column: Column, cells: Sequence[Any]) -> int:
+    """The most decimals of a column of numbers that measure one thing."""
+    if column.kind not in ("number", "score"):
+        return 0
+    values = [cell[0] if isinstance(cell, list | tuple) else cell for cell in cells]
+    shown = [tables.measured(_plain(value)) for value in values]
+    return max((len(text.partition(".")[2]) for text in shown), default=0)
 
 
 def _plain(cell: Any) -> Any:

@@ -19,6 +19,16 @@
     return Number(value.toPrecision(4)).toString();
   };
 
+  // Unseen digits put the decimal points of a column in line: as tokbench.tables.padding.
+  const measure = (value, places) => {
+    const size = Math.abs(value), whole = number(value);
+    const made = element("span", "",
+      whole.includes(".") && size >= 1e-3 && size < 1e3 ? value.toPrecision(4) : whole);
+    const have = (made.textContent.split(".")[1] || "").length;
+    if (have < places) made.dataset.lacks = (have ? "" : ".") + "0".repeat(places - have);
+    return made;
+  };
+
   // Addresses in the data are files of this site; whatever else stays text.
   const link = ([text, address], name) => {
     const inside = /^(?:\.\.\/)*[\w.-]+(?:\/[\w.-]+)*$/.test(address || "");
@@ -53,10 +63,14 @@
     interval: (cell) => element("span", "", cell),
     date: (cell) => element("span", "", (cell || "").slice(0, 10)),
     name: (cell) => link(cell, "name"),
-    number: (cell) => element("span", "", number(cell)),
+    number: measure,
     rank: (cell) => element("span", "", number(cell)),
     copy: copyButton,
-    score: (cell) => cell[1] ? link([number(cell[0]), cell[1]], "") : element("span", "", "—"),
+    score: ([value, address], places) => {
+      const made = measure(address ? value : null, places);
+      if (address) made.replaceChildren(link([made.textContent, address], ""));
+      return made;
+    },
     links: (cell) => {
       const made = element("span");
       made.append(...cell.map((each) => link(each, "")));
@@ -70,13 +84,13 @@
   const classes = { date: "nowrap", links: "nowrap", interval: "nowrap", copy: "nowrap",
     name: "held", task: "words held", note: "words" };
 
-  const column = ({ kind }, place) => ({
+  const column = ({ kind, places }, place) => ({
     className: numeric(kind) ? "number" : classes[kind] || (place ? "" : "held"),
     orderable: !["copy", "links", "interval"].includes(kind),
     searchable: ["text", "note", "name", "task", "date"].includes(kind),
     type: numeric(kind) ? "measured" : "written",
     render: (cell, asked) => {
-      if (asked === "display") return shown[kind](cell);
+      if (asked === "display") return shown[kind](cell, places);
       if (kind === "task") return asked === "filter" ? `${cell[0]} ${cell[2]}` : cell[0];
       return plain[kind] ? plain[kind](cell) : cell;
     },
