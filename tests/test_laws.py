@@ -356,7 +356,8 @@ def test_workers_resumption_and_order_of_shards_change_no_score(
 ) -> None:
     lines = {name: [t.replace("\n", " ") for t in group] for name, group in texts(40).items()}
     folder = parallel(**lines)
-    job = Job(spec, make_task(TEXT, shard_samples=9), str(folder))
+    asked = [name for name in TEXT if not METRICS.get(name).notes]  # what lines can answer
+    job = Job(spec, make_task(asked, shard_samples=9), str(folder))
 
     serial, path = evaluate(job, tmp_path / "serial")
     assert serial.score("samples").value == 108

@@ -128,7 +128,7 @@ def test_what_was_finished_before_a_job_that_is_refused_is_kept(tmp_path: Path) 
     first, last = job(tmp_path, "text"), job(tmp_path, "text", "codepoints")
     wrong = Job("bytes", first.task, str(tmp_path / "nowhere.txt"))
     out = tmp_path / "out"
-    with pytest.raises(UserError, match=r"nowhere.txt': no such file"):
+    with pytest.raises(UserError, match=r"nowhere.txt': no file, folder"):
         evaluate_all([(first, None), (wrong, None), (last, None)], out, PAIR)
     [path] = out.glob("*/record.json")
     assert path.parent.name.startswith("greedy--")
