@@ -385,7 +385,7 @@ def test_workers_resumption_and_order_of_shards_change_no_score(
         assert other.evidence == serial.evidence  # the hash of the per-sample table
 
     # Another cut is another key, for intervals may differ in principle; yet no score does.
-    coarse, _ = evaluate(Job(spec, make_task(TEXT), str(folder)), tmp_path / "coarse")
+    coarse, _ = evaluate(Job(spec, make_task(asked), str(folder)), tmp_path / "coarse")
     assert coarse.key != serial.key
     assert coarse.scores == serial.scores
     assert coarse.evidence == serial.evidence
