@@ -11,6 +11,14 @@ import pytest
 
 Opened = Callable[..., Any]
 
+POINTS = """cells => cells.map(cell => {
+  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+  const range = document.createRange(), point = text.data.indexOf('.');
+  range.setStart(text, 0);
+  range.setEnd(text, point < 0 ? text.length : point);
+  return Math.round(2 * range.getBoundingClientRect().right) / 2; })"""
+"""Where the decimal point of each cell is, or would be."""
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from mocks.browser import POINTS
 from test_page import HOSTILE
 
 from tokbench.evidence import Example, Failure
@@ -138,15 +139,6 @@ def test_a_table_sorts_filters_and_turns_pages(report: Path, browser: Opened) ->
     before = first_cells(page, GROUPS)
     page.locator("figure", has=page.locator(f"#{GROUPS}")).locator("button.next").click()
     assert not set(before) & set(first_cells(page, GROUPS))
-
-
-POINTS = """cells => cells.map(cell => {
-  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
-  const range = document.createRange(), point = text.data.indexOf('.');
-  range.setStart(text, 0);
-  range.setEnd(text, point < 0 ? text.length : point);
-  return Math.round(2 * range.getBoundingClientRect().right) / 2; })"""
-"""Where the decimal point of each cell is, or would be."""
 
 
 def test_decimal_points_stand_in_line(report: Path, browser: Opened) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 from mocks.board import NAMES, made_up, many, written
+from mocks.browser import POINTS
 from mocks.command import called, files_in, refused
 
 from tokbench.record import Record
@@ -433,15 +434,6 @@ def test_a_table_sorts_filters_and_copies(site: Path, browser: Callable[..., Any
     table.locator("button.copy").first.click()
     page.wait_for_function("document.getElementById('said').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()").startswith("m|v1|parallel-mini@1:all#")
-
-
-POINTS = """cells => cells.map(cell => {
-  const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
-  const range = document.createRange(), point = text.data.indexOf('.');
-  range.setStart(text, 0);
-  range.setEnd(text, point < 0 ? text.length : point);
-  return Math.round(2 * range.getBoundingClientRect().right) / 2; })"""
-"""Where the decimal point of each cell is, or would be."""
 
 
 def test_decimal_points_stand_in_line(tmp_path: Path, browser: Callable[..., Any]) -> None:

@@ -66,15 +66,16 @@ def squared_error(a: np.ndarray, b: np.ndarray) -> int:
     """Sum of the squared differences of two pictures, or videos, of 8 bits."""
     counts = np.zeros(256, np.int64)
     for rows in strips(len(a), a[:1].size // 3, 1):
-        counts += np.bincount(_apart(a[rows], b[rows]).ravel(), minlength=256)
+        counts += np.bincount(apart(a[rows], b[rows]).ravel(), minlength=256)
     return int(counts @ np.arange(256, dtype=np.int64) ** 2)
 
 
 def largest_error(a: np.ndarray, b: np.ndarray) -> int:
     """The largest absolute difference of two pictures, or videos, of 8 bits."""
     found = strips(len(a), a[:1].size // 3, 1)
-    return max((int(_apart(a[rows], b[rows]).max(initial=0)) for rows in found), default=0)
+    return max((int(apart(a[rows], b[rows]).max(initial=0)) for rows in found), default=0)
 
 
-def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The absolute differences of 8-bit values."""
     return np.abs(a.astype(np.int16) - b)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tokbench.image.planes import apart
+
 for _kind, _suffix in (("image/webp", ".webp"), ("audio/flac", ".flac")):
     mimetypes.add_type(_kind, _suffix)  # of data URLs; not every system knows them
 
@@ -34,7 +36,7 @@ def amplification(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> int:
     still fit into 8 bits; one for all pictures, so that they can be compared."""
     counts = np.zeros(256, np.int64)
     for a, b in pairs:
-        counts += np.bincount(_apart(a, b).ravel(), minlength=256)
+        counts += np.bincount(apart(a, b).ravel(), minlength=256)
     if not counts[1:].any():
         return 1
     most = int(np.searchsorted(np.cumsum(counts), 0.995 * counts.sum()))
@@ -43,11 +45,7 @@ def amplification(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> int:
 
 def difference(a: np.ndarray, b: np.ndarray, factor: int) -> np.ndarray:
     """|a − b| × factor of each channel, at most 255: black where nothing changed."""
-    return np.minimum(_apart(a, b).astype(np.int32) * factor, 255).astype(np.uint8)
-
-
-def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.abs(a.astype(np.int16) - b)
+    return np.minimum(apart(a, b).astype(np.int32) * factor, 255).astype(np.uint8)
 
 
 def summed_error(original: np.ndarray, outputs: Sequence[np.ndarray]) -> np.ndarray:
@@ -56,7 +54,7 @@ def summed_error(original: np.ndarray, outputs: Sequence[np.ndarray]) -> np.ndar
     height, width = original.shape[:2]
     squares = np.zeros((height, width), np.int64)
     for output in outputs:
-        squares += np.square(_apart(original, output).astype(np.int32)).sum(2)
+        squares += np.square(apart(original, output).astype(np.int32)).sum(2)
     table = np.zeros((height + 1, width + 1), np.int64)
     squares.cumsum(0).cumsum(1, out=table[1:, 1:])
     return table
